@@ -1,0 +1,239 @@
+"""The signature of both dialects, held to recorded vectors and to an independent reading of the bytes that are sent."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from adapters.manufacturer.signature import (
+    Credentials,
+    DialectName,
+    Fields,
+    GuideDialect,
+    InterfaceDialect,
+    UnsignableBodyError,
+    dialect_for,
+)
+
+CREDENTIALS = Credentials("EXAMPLE-ACCOUNT", SecretStr("EXAMPLE-PASSWORD"), SecretStr("EXAMPLE-FIXED-VALUE"))
+GUIDE = GuideDialect(CREDENTIALS)
+INTERFACE = InterfaceDialect(CREDENTIALS)
+
+
+def pay_data(pay_type: int) -> Fields:
+    return {
+        "mobile_model_id": "MM0001",
+        "device_id": "DEV000000001",
+        "third_id": "PYEN260101000001",
+        "pay_amount": Decimal("35.0"),
+        "pay_type": pay_type,
+    }
+
+
+ORDER_DATA: Fields = {
+    "third_pay_id": "PYEN260101000001",
+    "third_id": "OREN260101000002",
+    "mobile_model_id": "MM0001",
+    "mobile_shell_id": "MS0001",
+    "pic": "https://img.example/a.png?token=1:x:y",
+    "device_id": "DEV000000001",
+}
+
+
+class TestGoldenVectors:
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            (pay_data(10), "7c6d6b0da250b086d4744de5c8436a11"),
+            (ORDER_DATA, "79554c6596923584396ccfc10c2b055c"),
+            ({}, "268f3de913c7aecb1c7e24b1c81a3abf"),
+        ],
+        ids=["payData", "orderData", "empty"],
+    )
+    def test_the_guide_dialect_signs_keys_and_values_including_the_credentials(self, fields: Fields, expected: str) -> None:
+        assert json.loads(GUIDE.sign(fields).content)["sign"] == expected
+
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            ({"user_id": "U1", "page": 1, "rows": 10}, "9aea63fbfc64440d0583b67d647048e8"),
+            (pay_data(12), "aacc9f90387eb3b01fbee1078a5a3b1a"),
+            (ORDER_DATA, "8710a5d89e4f185bd92868389e52bffd"),
+            ({}, "43271d4a06ac647b35f2ac96d568a047"),
+        ],
+        ids=["paging", "payData", "orderData", "empty"],
+    )
+    def test_the_interface_dialect_signs_values_and_the_system_name(self, fields: Fields, expected: str) -> None:
+        assert INTERFACE.sign(fields).headers == {"sign": expected, "req_source": "en"}
+
+    def test_a_list_of_references_signs_like_an_empty_object(self) -> None:
+        signed = INTERFACE.sign_references(["PYEN260101000001", "PYEN260101000002"])
+        assert signed.content == b'["PYEN260101000001","PYEN260101000002"]'
+        assert signed.headers["sign"] == "43271d4a06ac647b35f2ac96d568a047"
+
+
+class TestGuide:
+    def test_the_body_carries_account_password_and_sign_and_nothing_travels_in_headers(self) -> None:
+        signed = GUIDE.sign({"page": 1})
+        assert json.loads(signed.content).keys() == {"account", "password", "page", "sign"}
+        assert signed.headers == {}
+
+    def test_references_travel_comma_joined_in_third_id(self) -> None:
+        body = json.loads(GUIDE.sign_references(["OREN260101000001", "OREN260101000002"]).content)
+        assert body["third_id"] == "OREN260101000001,OREN260101000002"
+
+    def test_a_nested_value_is_refused_because_nothing_says_how_it_is_signed(self) -> None:
+        with pytest.raises(UnsignableBodyError, match="goods"):
+            GUIDE.sign({"goods": {"id": "G1"}})
+
+    def test_an_upload_signs_its_text_fields_and_sends_the_credentials_beside_them(self) -> None:
+        form = GUIDE.sign_form({"type": 23})
+        text = "accountEXAMPLE-ACCOUNTpasswordEXAMPLE-PASSWORDtype23EXAMPLE-FIXED-VALUE"
+        assert form.fields == {
+            "account": "EXAMPLE-ACCOUNT",
+            "password": "EXAMPLE-PASSWORD",
+            "type": "23",
+            "sign": hashlib.md5(text.encode()).hexdigest(),
+        }
+
+
+class TestInterface:
+    def test_nested_values_are_sent_but_not_signed(self) -> None:
+        plain = INTERFACE.sign({"third_id": "PYEN1"})
+        nested = INTERFACE.sign({"third_id": "PYEN1", "lines": [{"id": "G1"}], "extra": {"a": 1}})
+        assert nested.headers == plain.headers
+        assert json.loads(nested.content) == {"extra": {"a": 1}, "lines": [{"id": "G1"}], "third_id": "PYEN1"}
+
+    def test_a_list_of_objects_signs_its_first_object_alone(self) -> None:
+        first: Fields = {"third_id": "OREN1", "status": 8}
+        second: Fields = {"third_id": "OREN2", "status": 9}
+        assert INTERFACE.sign_body([first, second]).headers == INTERFACE.sign(first).headers
+
+    def test_an_upload_signs_its_type_alone(self) -> None:
+        form = INTERFACE.sign_form({"type": 23})
+        assert form.fields == {"type": "23"}
+        assert form.headers["sign"] == hashlib.md5(b"23mobileShellEXAMPLE-FIXED-VALUE").hexdigest()
+
+
+class TestLexemes:
+    @pytest.mark.parametrize(
+        ("value", "lexeme"),
+        [
+            (35, "35"),
+            (Decimal("35.0"), "35.0"),
+            (Decimal("42.99"), "42.99"),
+            (Decimal("0.0"), "0.0"),
+            (Decimal("1E+20"), "100000000000000000000"),
+            (Decimal("0.00000001"), "0.00000001"),
+        ],
+    )
+    def test_a_number_is_signed_as_it_stands_in_the_text_and_never_as_an_exponent(
+        self, value: int | Decimal, lexeme: str
+    ) -> None:
+        signed = INTERFACE.sign({"pay_amount": value})
+        assert signed.content == f'{{"pay_amount":{lexeme}}}'.encode()
+        assert signed.headers["sign"] == hashlib.md5(f"{lexeme}mobileShellEXAMPLE-FIXED-VALUE".encode()).hexdigest()
+
+    def test_text_is_sent_as_utf_8_and_signed_unescaped(self) -> None:
+        signed = INTERFACE.sign({"name": 'Zoë "手机壳" \\ 📱'})
+        assert "手机壳".encode() in signed.content
+        assert signed.headers["sign"] == hashlib.md5('Zoë "手机壳" \\ 📱mobileShellEXAMPLE-FIXED-VALUE'.encode()).hexdigest()
+
+    def test_keys_are_sorted_by_utf_16_code_unit(self) -> None:
+        """A key beyond the basic plane sorts before U+FF5E in code units and after it in code points."""
+        signed = INTERFACE.sign({"～": "second", "📱": "first"})
+        assert signed.headers["sign"] == hashlib.md5(b"firstsecondmobileShellEXAMPLE-FIXED-VALUE").hexdigest()
+
+    @pytest.mark.parametrize(
+        "value", [None, True, 35.0, Decimal("NaN"), Decimal("Infinity"), b"x", "\ud800", [None], {"a": None}]
+    )
+    @pytest.mark.parametrize("dialect", [GUIDE, INTERFACE], ids=["guide", "interface"])
+    def test_what_cannot_be_verified_is_never_sent(self, dialect: GuideDialect | InterfaceDialect, value: Any) -> None:
+        with pytest.raises(UnsignableBodyError):
+            dialect.sign({"pay_amount": value})
+
+    def test_an_error_names_the_field_and_not_its_value(self) -> None:
+        with pytest.raises(UnsignableBodyError, match="pay_amount") as caught:
+            GUIDE.sign({"pay_amount": 12.345})  # type: ignore[dict-item]
+        assert "12.345" not in str(caught.value)
+
+
+class TestLogin:
+    def test_it_sends_account_and_password_in_both_dialects(self) -> None:
+        for dialect in (GUIDE, INTERFACE):
+            body = json.loads(dialect.sign_login().content)
+            assert (body["account"], body["password"]) == ("EXAMPLE-ACCOUNT", "EXAMPLE-PASSWORD")
+
+    def test_the_interface_dialect_signs_it_like_any_other_body(self) -> None:
+        text = "EXAMPLE-ACCOUNTEXAMPLE-PASSWORDmobileShellEXAMPLE-FIXED-VALUE"
+        assert INTERFACE.sign_login().headers["sign"] == hashlib.md5(text.encode()).hexdigest()
+
+
+class TestSecrets:
+    def test_no_secret_stands_in_a_representation(self) -> None:
+        shown = f"{CREDENTIALS!r} {GUIDE.sign(ORDER_DATA)!r} {GUIDE.sign_form({'type': 23})!r} {INTERFACE.sign(ORDER_DATA)!r}"
+        assert "EXAMPLE-PASSWORD" not in shown
+        assert "EXAMPLE-FIXED-VALUE" not in shown
+
+    def test_the_fixed_key_is_never_sent(self) -> None:
+        for dialect in (GUIDE, INTERFACE):
+            signed = dialect.sign(ORDER_DATA)
+            assert b"EXAMPLE-FIXED-VALUE" not in signed.content
+            assert "EXAMPLE-FIXED-VALUE" not in signed.headers.values()
+
+
+def test_each_dialect_brings_its_own_code_for_a_payment_at_the_machine() -> None:
+    guide, interface = dialect_for(DialectName.GUIDE, CREDENTIALS), dialect_for(DialectName.INTERFACE, CREDENTIALS)
+    assert (guide.machine_pay_type, guide.needs_login) == (10, False)
+    assert (interface.machine_pay_type, interface.needs_login) == (5, True)
+
+
+class _Number(str):
+    """A number as it was written in the text."""
+
+
+def read(content: bytes) -> dict[str, Any]:
+    """Parse a body as the other side would, keeping each number in the writing in which it arrived."""
+    parsed: dict[str, Any] = json.loads(content, parse_int=_Number, parse_float=_Number)
+    return parsed
+
+
+def in_java_order(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return sorted(((key, str(value)) for key, value in body.items()), key=lambda pair: pair[0].encode("utf-16-be"))
+
+
+scalar = st.one_of(st.text(), st.integers(), st.decimals(allow_nan=False, allow_infinity=False))
+names = st.text(min_size=1, max_size=12).filter(lambda name: name not in {"account", "password", "sign"})
+bodies = st.dictionaries(names, scalar, max_size=6)
+
+
+class TestBodyAndSignatureAgree:
+    @given(bodies)
+    def test_the_guide_signature_can_be_recomputed_from_the_bytes_that_are_sent(self, fields: dict[str, Any]) -> None:
+        body = read(GUIDE.sign(fields).content)
+        claimed = body.pop("sign")
+        text = "".join(key + value for key, value in in_java_order(body)) + "EXAMPLE-FIXED-VALUE"
+        assert claimed == hashlib.md5(text.encode()).hexdigest()
+
+    @given(bodies)
+    def test_the_interface_signature_can_be_recomputed_from_the_bytes_that_are_sent(self, fields: dict[str, Any]) -> None:
+        signed = INTERFACE.sign(fields)
+        text = "".join(value for _, value in in_java_order(read(signed.content))) + "mobileShellEXAMPLE-FIXED-VALUE"
+        assert signed.headers["sign"] == hashlib.md5(text.encode()).hexdigest()
+
+    @given(bodies)
+    def test_every_value_arrives_unchanged_and_no_number_has_an_exponent(self, fields: dict[str, Any]) -> None:
+        body = read(INTERFACE.sign(fields).content)
+        assert body.keys() == fields.keys()
+        for key, value in fields.items():
+            if isinstance(value, str):
+                assert body[key] == value
+            else:
+                assert Decimal(body[key]) == value
+                assert "e" not in body[key].lower()
