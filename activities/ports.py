@@ -1,0 +1,212 @@
+"""
+What the activities need of the outside world, in their own words.
+
+An adapter fits a port by shape alone; `worker.py` is where mypy proves it. All methods raise `models.errors` and nothing else
+that is meant to be handled. Every method of `OrderBook` is one transaction and is safe to repeat.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from models.artwork import PrintFile, RenderedImage, RenderRequest
+from models.order import PlacedOrder, PlaceOrder, Product, Transition
+from models.payment import (
+    CapturePayment,
+    CheckoutSession,
+    ExpireCheckout,
+    OpenCheckout,
+    Payment,
+    Refund,
+    RequestRefund,
+    VoidPayment,
+)
+from models.production import (
+    Announcement,
+    DueReference,
+    ManufacturerBrand,
+    ManufacturerOrderStatus,
+    ManufacturerPaymentStatus,
+    PaymentReference,
+    PrintReference,
+    ReferenceKind,
+    ReferenceReading,
+    StockLevel,
+    Submission,
+)
+
+
+class PaymentGateway(Protocol):
+    """Takes money from customers and gives it back (Stripe)."""
+
+    async def open_checkout(self, request: OpenCheckout) -> CheckoutSession:
+        """
+        Create a Session under `request.idempotency_key`: cards and wallets, captured by hand, `client_reference_id` and
+        metadata `order_id` on the Session and on its PaymentIntent.
+
+        Raises `StoredFailure` when the key is spent on a failure, `OutcomeUnknown` and `ProviderUnavailable` when the same key may be tried again.
+        """  # noqa: D205
+
+    async def find_checkout(self, order_id: UUID, *, since: datetime) -> CheckoutSession | None:
+        """Find an open Session of the order by listing those created since `since`: Stripe has no filter by our own id."""
+
+    async def read_payment(self, session_id: str) -> Payment:
+        """Re-read Session, PaymentIntent and latest charge. Raises `NotThere` for an unknown Session."""
+
+    async def expire_checkout(self, request: ExpireCheckout) -> Payment:
+        """Make a Session unpayable and return what it is now; one that is complete or already expired is simply returned."""
+
+    async def capture(self, request: CapturePayment) -> Payment:
+        """Take the authorised money; a PaymentIntent that has already succeeded is success after an amount check."""
+
+    async def void(self, request: VoidPayment) -> Payment:
+        """Cancel the PaymentIntent; one that is already canceled is success, one that has succeeded is returned as captured."""
+
+    async def refund(self, request: RequestRefund) -> Refund:
+        """Give captured money back. Raises `AlreadyExists` when it was refunded before, `ProviderRejected` when disputed."""
+
+    async def read_refund(self, refund_id: str) -> Refund:
+        """Re-read a refund."""
+
+
+class AssetStore(Protocol):
+    """Keeps pictures under names made of their content (Cloudflare R2, S3)."""
+
+    async def put(self, key: str, data: bytes, *, media_type: str) -> None:
+        """Store the bytes; the same key again is the same content and is not sent twice."""
+
+    async def get(self, key: str) -> bytes:
+        """Read an object. Raises `NotThere`."""
+
+    async def exists(self, key: str) -> bool:
+        """Say whether the object is there, without reading it."""
+
+
+class Renderer(Protocol):
+    """Makes the file that is printed out of the picture that was approved."""
+
+    @property
+    def version(self) -> str:
+        """Name what decides the output's bytes: renderer and library versions."""
+
+    async def render(self, data: bytes, request: RenderRequest) -> RenderedImage:
+        """Scale to the shell, exactly the same bytes every time. Raises `OrderRefused` for a picture that is not one."""
+
+
+class ImageLinks(Protocol):
+    """Signs the links under which the manufacturer fetches print files from us."""
+
+    def for_print_file(self, print_file: PrintFile, *, order_id: UUID, expires_at: datetime) -> str:
+        """Return the public `/image/<name>?token=…` of a print file."""
+
+    async def fetch(self, url: str) -> bytes:
+        """Read a link of ours as a stranger would, through the front door. Raises `ProviderUnavailable` or `ProviderRejected`."""
+
+
+class Manufacturer(Protocol):
+    """Prints the cases; speaks the partner's dialects, whichever is configured."""
+
+    async def announce_payment(  # noqa: PLR0913
+        self,
+        *,
+        reference: PaymentReference,
+        model_id: str,
+        device_id: str,
+        amount: int,
+        at_machine: bool,
+    ) -> Announcement:
+        """payData. `amount` in minor units. Raises `AlreadyExists` for a reference that they know, `OutcomeUnknown` on a lost answer."""
+
+    async def confirm_payment(self, *, reference: PaymentReference, amount: int) -> None:
+        """payStatus (3): the money was taken by us. Never for a payment at the machine."""
+
+    async def payment_statuses(self, references: Sequence[PaymentReference]) -> dict[PaymentReference, ManufacturerPaymentStatus]:
+        """getPayStatus; a reference that they do not know is missing from the answer."""
+
+    async def submit_order(
+        self,
+        *,
+        reference: PrintReference,
+        payment_reference: PaymentReference,
+        product: Product,
+        picture_url: str,
+    ) -> Submission:
+        """
+        Send orderData.
+
+        Raises `AlreadyExists` (look it up), `OutcomeUnknown` (look it up), `ProviderUnavailable` (device offline, payment not yet
+        known there: try again), `ProviderRejected`, `NeedsPerson`.
+        """
+
+    async def order_statuses(self, references: Sequence[PrintReference]) -> dict[PrintReference, ManufacturerOrderStatus]:
+        """getOrderStatus; a reference that they do not know is missing from the answer."""
+
+    async def print_queue(self, device_id: str) -> list[Submission]:
+        """printList of a machine."""
+
+    async def brands(self) -> list[ManufacturerBrand]:
+        """brand/list."""
+
+    async def stock(self, *, device_id: str, brand_id: str) -> list[StockLevel]:
+        """stock/list of one brand in one machine."""
+
+
+class OrderBook(Protocol):
+    """What is written down of orders. Each method is one transaction; a transition already written is not written twice."""
+
+    async def place(self, request: PlaceOrder) -> PlacedOrder:
+        """
+        Resolve, price, hold a shell, write the order with its lines and first event.
+
+        The same order id and body returns what stands; another body of an unpaid order re-prices it and moves the hold.
+        Raises `OrderRefused`.
+        """
+
+    async def record(self, transition: Transition) -> None:
+        """Write a step that no other activity writes: entered by a timer or an update."""
+
+    async def record_checkout(self, request: OpenCheckout, session: CheckoutSession) -> None:
+        """Write the Session as the one that the order is paid by."""
+
+    async def record_payment(self, order_id: UUID, payment: Payment, enters: Transition | None) -> None:
+        """Write what Stripe says of a payment, and where that brings the order."""
+
+    async def reference(self, kind: ReferenceKind, *, order_id: UUID, attempt: int, at: datetime) -> str:
+        """Return the reference of (kind, order, attempt), allocated on the first call in its own short transaction."""
+
+    async def find_print_file(self, *, approved_sha256: str, shell_id: str, renderer_version: str) -> PrintFile | None:
+        """Return the print file that was made of this picture for this shell before."""
+
+    async def record_print_file(self, order_id: UUID, print_file: PrintFile, enters: Transition) -> None:
+        """Write the proof that approved equals printed."""
+
+    async def record_announcement(self, order_id: UUID, announcement: Announcement, enters: Transition) -> None:
+        """Write that the manufacturer knows of the payment."""
+
+    async def record_submission(self, order_id: UUID, submission: Submission, enters: Transition) -> None:
+        """Write the acceptance, and make its reference due for polling."""
+
+    async def record_refund(
+        self, order_id: UUID, refund_number: int, refund: Refund, *, payment_intent_id: str, at: datetime
+    ) -> None:
+        """Write a refund and the order's money."""
+
+    async def release_hold(self, order_id: UUID, *, at: datetime) -> None:
+        """Give the shell back to the stock; harmless when nothing is held."""
+
+    async def refundable(self, order_id: UUID, payment_intent_id: str) -> int:
+        """Return captured less refunded (pending refunds count as refunded), in minor units."""
+
+
+class ReferenceBook(Protocol):
+    """The references that are still to be asked about."""
+
+    async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
+        """Return what is due, the longest waiting first."""
+
+    async def store(self, readings: Sequence[ReferenceReading]) -> list[ReferenceReading]:
+        """Write the readings (never backwards) with their timeline entries; return those that changed the status."""
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next reference is due, None when none waits."""
