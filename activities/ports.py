@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from models.artwork import PrintFile, RenderedImage, RenderRequest
+from models.inbox import InboxMessage, InboxState
 from models.order import PlacedOrder, PlaceOrder, Product, Transition
 from models.payment import (
     CapturePayment,
@@ -210,3 +211,29 @@ class ReferenceBook(Protocol):
 
     async def next_due(self) -> datetime | None:
         """Return when the next reference is due, None when none waits."""
+
+
+class Inbox(Protocol):
+    """Webhooks and callbacks that wait to be delivered to their workflow."""
+
+    async def claim(self, *, at: datetime, limit: int) -> list[InboxMessage]:
+        """
+        Lease what is due, oldest first, one message per order at a time (`FOR UPDATE SKIP LOCKED`).
+
+        A claimed message comes back by itself when its lease runs out, so a worker that dies loses nothing.
+        """
+
+    async def settle(self, message_id: int, state: InboxState, *, at: datetime, note: str = "") -> None:
+        """Write how a message ended."""
+
+    async def postpone(self, message_id: int, *, until: datetime, state: InboxState, note: str) -> None:
+        """Put a message back, to be tried again."""
+
+    async def order_of(self, reference: str) -> UUID | None:
+        """Return the order that a Session, PaymentIntent, PYEN or OREN belongs to."""
+
+    async def make_due(self, reference: str, *, at: datetime) -> bool:
+        """Have the poller ask about a PYEN or OREN now; False for one that we never gave out."""
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next message is due."""
