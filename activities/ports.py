@@ -1,5 +1,4 @@
-"""
-What the activities need of the outside world, in their own words.
+"""What the activities need of the outside world, in their own words.
 
 An adapter fits a port by shape alone; `worker.py` is where mypy proves it. All methods raise `models.errors` and nothing else
 that is meant to be handled. Every method of `OrderBook` is one transaction and is safe to repeat.
@@ -19,6 +18,7 @@ from models.payment import (
     ExpireCheckout,
     OpenCheckout,
     Payment,
+    ReadRefund,
     Refund,
     RequestRefund,
     VoidPayment,
@@ -42,12 +42,11 @@ class PaymentGateway(Protocol):
     """Takes money from customers and gives it back (Stripe)."""
 
     async def open_checkout(self, request: OpenCheckout) -> CheckoutSession:
-        """
-        Create a Session under `request.idempotency_key`: cards and wallets, captured by hand, `client_reference_id` and
+        """Create a Session under `request.idempotency_key`: cards and wallets, captured by hand, `client_reference_id` and
         metadata `order_id` on the Session and on its PaymentIntent.
 
         Raises `StoredFailure` when the key is spent on a failure, `OutcomeUnknown` and `ProviderUnavailable` when the same key may be tried again.
-        """  # noqa: D205
+        """
 
     async def find_checkout(self, order_id: UUID, *, since: datetime) -> CheckoutSession | None:
         """Find an open Session of the order by listing those created since `since`: Stripe has no filter by our own id."""
@@ -66,6 +65,9 @@ class PaymentGateway(Protocol):
 
     async def refund(self, request: RequestRefund) -> Refund:
         """Give captured money back. Raises `AlreadyExists` when it was refunded before, `ProviderRejected` when disputed."""
+
+    async def find_refund(self, request: RequestRefund) -> Refund | None:
+        """Find the refund that this request may have made before, by the metadata `refund_number` that every refund of ours carries."""
 
     async def read_refund(self, refund_id: str) -> Refund:
         """Re-read a refund."""
@@ -108,7 +110,7 @@ class ImageLinks(Protocol):
 class Manufacturer(Protocol):
     """Prints the cases; speaks the partner's dialects, whichever is configured."""
 
-    async def announce_payment(  # noqa: PLR0913
+    async def announce_payment(
         self,
         *,
         reference: PaymentReference,
@@ -117,10 +119,10 @@ class Manufacturer(Protocol):
         amount: int,
         at_machine: bool,
     ) -> Announcement:
-        """payData. `amount` in minor units. Raises `AlreadyExists` for a reference that they know, `OutcomeUnknown` on a lost answer."""
+        """PayData. `amount` in minor units. Raises `AlreadyExists` for a reference that they know, `OutcomeUnknown` on a lost answer."""
 
     async def confirm_payment(self, *, reference: PaymentReference, amount: int) -> None:
-        """payStatus (3): the money was taken by us. Never for a payment at the machine."""
+        """PayStatus (3): the money was taken by us. Never for a payment at the machine."""
 
     async def payment_statuses(self, references: Sequence[PaymentReference]) -> dict[PaymentReference, ManufacturerPaymentStatus]:
         """getPayStatus; a reference that they do not know is missing from the answer."""
@@ -133,8 +135,7 @@ class Manufacturer(Protocol):
         product: Product,
         picture_url: str,
     ) -> Submission:
-        """
-        Send orderData.
+        """Send orderData.
 
         Raises `AlreadyExists` (look it up), `OutcomeUnknown` (look it up), `ProviderUnavailable` (device offline, payment not yet
         known there: try again), `ProviderRejected`, `NeedsPerson`.
@@ -144,7 +145,7 @@ class Manufacturer(Protocol):
         """getOrderStatus; a reference that they do not know is missing from the answer."""
 
     async def print_queue(self, device_id: str) -> list[Submission]:
-        """printList of a machine."""
+        """PrintList of a machine."""
 
     async def brands(self) -> list[ManufacturerBrand]:
         """brand/list."""
@@ -157,8 +158,7 @@ class OrderBook(Protocol):
     """What is written down of orders. Each method is one transaction; a transition already written is not written twice."""
 
     async def place(self, request: PlaceOrder) -> PlacedOrder:
-        """
-        Resolve, price, hold a shell, write the order with its lines and first event.
+        """Resolve, price, hold a shell, write the order with its lines and first event.
 
         The same order id and body returns what stands; another body of an unpaid order re-prices it and moves the hold.
         Raises `OrderRefused`.
@@ -188,9 +188,7 @@ class OrderBook(Protocol):
     async def record_submission(self, order_id: UUID, submission: Submission, enters: Transition) -> None:
         """Write the acceptance, and make its reference due for polling."""
 
-    async def record_refund(
-        self, order_id: UUID, refund_number: int, refund: Refund, *, payment_intent_id: str, at: datetime
-    ) -> None:
+    async def record_refund(self, request: RequestRefund | ReadRefund, refund: Refund) -> None:
         """Write a refund and the order's money."""
 
     async def release_hold(self, order_id: UUID, *, at: datetime) -> None:
@@ -217,8 +215,7 @@ class Inbox(Protocol):
     """Webhooks and callbacks that wait to be delivered to their workflow."""
 
     async def claim(self, *, at: datetime, limit: int) -> list[InboxMessage]:
-        """
-        Lease what is due, oldest first, one message per order at a time (`FOR UPDATE SKIP LOCKED`).
+        """Lease what is due, oldest first, one message per order at a time (`FOR UPDATE SKIP LOCKED`).
 
         A claimed message comes back by itself when its lease runs out, so a worker that dies loses nothing.
         """

@@ -24,8 +24,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Contract(BaseModel):
-    """
-    A value that crosses Temporal or a port.
+    """A value that crosses Temporal or a port.
 
     Frozen. It lives in histories for as long as the longest order, so a field is never removed or retyped and a new field
     always has a default.

@@ -1,5 +1,4 @@
-"""
-Everything that can go wrong, as one tree.
+"""Everything that can go wrong, as one tree.
 
 * OrderPipelineError
   - ProviderError              a third party did not do what we asked
@@ -57,16 +56,14 @@ class ProviderUnavailable(ProviderError):
 
 
 class OutcomeUnknown(ProviderError):
-    """
-    The request left us and no answer came back: it may have been carried out.
+    """The request left us and no answer came back: it may have been carried out.
 
     Safe to repeat only under the same idempotency key or reference; nothing is ever compensated on the strength of this.
     """
 
 
 class StoredFailure(ProviderError):
-    """
-    Stripe keeps the first outcome of an idempotency key, failures included, and answered us from that store.
+    """Stripe keeps the first outcome of an idempotency key, failures included, and answered us from that store.
 
     Source: https://docs.stripe.com/api/idempotent_requests. Look the object up; only when it is proven absent use the next number.
     """
@@ -129,8 +126,7 @@ class RefusalCode(StrEnum):
 
 
 class OrderRefused(OrderPipelineError):
-    """
-    What the customer asked for cannot be done; nothing was written and no money moved.
+    """What the customer asked for cannot be done; nothing was written and no money moved.
 
     `message` is shown to the customer as it is: plain words, and what to do about it.
     """

@@ -27,8 +27,7 @@ class InboxState(StrEnum):
 
 
 class NewMessage(Contract):
-    """
-    A message as it came in. Unique per (source, event_id).
+    """A message as it came in. Unique per (source, event_id).
 
     Attributes:
         event_id: The sender's own event id; without one, the SHA-256 of source, reference, status and amount.

@@ -1,5 +1,6 @@
 """An order: what was asked, what was frozen, where it stands."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -27,8 +28,7 @@ class Channel(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """
-    Where an order stands; the one list for database, API and search attribute.
+    """Where an order stands; the one list for database, API and search attribute.
 
     Money is another axis (`models.payment.Money`): an order can be `on_hold` with money authorised or captured.
     """
@@ -102,8 +102,7 @@ class Customer(Contract):
 
 
 class CheckoutRequest(Contract):
-    """
-    What the storefront asks for, as it claims it. Nothing in it is trusted: every name is resolved against the catalogue.
+    """What the storefront asks for, as it claims it. Nothing in it is trusted: every name is resolved against the catalogue.
 
     Attributes:
         upload_name: File name that the upload route gave out; resolved to the stored picture, never fetched.
@@ -139,8 +138,7 @@ class OrderLine(Contract):
 
 
 class Product(Contract):
-    """
-    The case itself, resolved once and frozen.
+    """The case itself, resolved once and frozen.
 
     Attributes:
         model_id: The manufacturer's `MM…`.
@@ -182,8 +180,7 @@ class PlaceOrder(Contract):
 
 
 class PlacedOrder(Contract):
-    """
-    An order that is written down: price, product and picture are frozen.
+    """An order that is written down: price, product and picture are frozen.
 
     Attributes:
         number: What people see, `PMC-000123`.
@@ -203,9 +200,15 @@ class PlacedOrder(Contract):
         return self.quote.total == 0
 
 
+class ReleaseHold(Contract):
+    """Give the order's shell back to the stock."""
+
+    order_id: UUID
+    at: Instant
+
+
 class Transition(Contract):
-    """
-    A step of the story: the order enters `status`.
+    """A step of the story: the order enters `status`.
 
     Written once per (order, version), by the activity whose result brings the order there, in that result's own transaction;
     an older version never overwrites a newer one. `note` is shown to operators and on the timeline: no personal data.
@@ -224,21 +227,48 @@ class Transition(Contract):
     """When the order goes on by itself, e.g. gives the money back."""
 
 
+class OrderPolicy(Contract):
+    """How long an order waits for whom; frozen at its start, so that a changed setting never moves a promise already made.
+
+    Attributes:
+        checkout_lifetime: How long a Checkout Session stays payable; Stripe allows 30 min to 24 h.
+        hold_deadline: How long an order waits for a person before the money goes back by itself.
+        production_limit: Silence after acceptance that needs a person's eye.
+        packing_limit: How long a printed web order may wait for the packer before it needs a person's eye.
+        collection_limit: After this a case that lies ready at a machine counts as collected.
+        delivery_limit: After this a posted case counts as delivered.
+        capture_margin: How long before an authorisation runs out its fate is decided.
+    """
+
+    checkout_lifetime: timedelta = timedelta(minutes=60)
+    hold_deadline: timedelta = timedelta(hours=48)
+    production_limit: timedelta = timedelta(hours=24)
+    packing_limit: timedelta = timedelta(days=5)
+    collection_limit: timedelta = timedelta(hours=24)
+    delivery_limit: timedelta = timedelta(days=14)
+    capture_margin: timedelta = timedelta(hours=12)
+
+
 class OrderInput(Contract):
     """What an OrderWorkflow is started with."""
 
     order_id: UUID
     channel: Channel
     upload_attempt: int = 1
+    policy: OrderPolicy = OrderPolicy()
 
 
 class Checkout(Contract):
-    """The answer to a checkout: where the customer pays."""
+    """The answer to a checkout: where the customer pays.
+
+    `checkout_url` is None for an order that costs nothing: its `session_id` is `free_<public token>` and the storefront's own
+    success page is where the customer goes.
+    """
 
     order_id: UUID
     number: str
     public_token: str
-    checkout_url: str
+    checkout_url: str | None
     session_id: str
 
 

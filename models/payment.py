@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from models.base import Contract, Instant, Minor
-from models.order import OrderLine, Transition
+from models.order import OrderLine, OrderStatus, Transition
 
 
 class Money(Contract):
@@ -32,8 +32,7 @@ class CheckoutSession(Contract):
 
 
 class OpenCheckout(Contract):
-    """
-    Open Session number `attempt` of the order, after expiring `replaces`.
+    """Open Session number `attempt` of the order, after expiring `replaces`.
 
     Every field is frozen by the workflow: Stripe refuses the same idempotency key with other parameters.
 
@@ -76,8 +75,7 @@ class PaymentState(StrEnum):
 
 
 class Payment(Contract):
-    """
-    A payment as read from Stripe, never from an event.
+    """A payment as read from Stripe, never from an event.
 
     Attributes:
         amount: The Session's `amount_total`, minor units.
@@ -106,6 +104,10 @@ class LookAtPayment(Contract):
     total: Minor
     currency: str
     enters: Transition
+
+    def is_matched_by(self, payment: Payment) -> bool:
+        """Whether what was authorised is what the order costs."""
+        return payment.currency == self.currency and self.total == payment.amount == payment.amount_authorized
 
 
 class ExpireCheckout(Contract):
@@ -167,12 +169,23 @@ class RequestRefund(Contract):
     amount: Minor
     currency: str
     reason: str
+    at: Instant
 
     @property
     def idempotency_key(self) -> str:
         """See `OpenCheckout.idempotency_key`; the refund's number and the key's own number make it one."""
-        suffix = "" if self.key_number == 1 else f":{self.key_number}"
-        return f"order:{self.order_id}:refund:{self.refund_number}{suffix}"
+        key_suffix = "" if self.key_number == 1 else f":{self.key_number}"
+        return f"order:{self.order_id}:refund:{self.refund_number}{key_suffix}"
+
+
+class ReadRefund(Contract):
+    """Re-read refund `refund_number` of the order."""
+
+    order_id: UUID
+    payment_intent_id: str
+    refund_number: int
+    refund_id: str
+    at: Instant
 
 
 class Refund(Contract):
@@ -221,3 +234,17 @@ def refund_workflow_id(order_id: UUID, refund_number: int) -> str:
 def stripe_timestamp(at: datetime) -> int:
     """Return Unix seconds, Stripe's only way of telling time."""
     return int(at.timestamp())
+
+
+class PaymentReport(Contract):
+    """Somebody says that this Session was paid: a reason to look, never a proof."""
+
+    session_id: str
+
+
+class PaymentView(Contract):
+    """What is known after looking: `authorized` is Stripe's word, `accepted` the manufacturer's."""
+
+    status: OrderStatus
+    authorized: bool
+    accepted: bool

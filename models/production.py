@@ -75,8 +75,7 @@ class ProductionStage(StrEnum):
 
 
 class AnnouncePayment(Contract):
-    """
-    Tell the manufacturer of the payment: payData, then payStatus (3) where the money is not taken at the machine.
+    """Tell the manufacturer of the payment: payData, then payStatus (3) where the money is not taken at the machine.
 
     Attributes:
         confirm: False for a machine payment, whose payStatus is never ours to send.
@@ -99,8 +98,7 @@ class Announcement(Contract):
 
 
 class SubmitOrder(Contract):
-    """
-    Have it printed: orderData under the OREN of this print attempt.
+    """Have it printed: orderData under the OREN of this print attempt.
 
     `enters` is where acceptance brings the order; it is written in the transaction that stores the acceptance.
     """
@@ -124,12 +122,31 @@ class Submission(Contract):
 
 
 class FindSubmission(Contract):
-    """Is print attempt `print_attempt` there? Asks getOrderStatus, then the machine's print list."""
+    """Is print attempt `print_attempt` there? Asks getOrderStatus, then the machine's print list.
+
+    Attributes:
+        enters: Written before asking: the order is `verifying`.
+        finds: Written with the acceptance, if there is one.
+    """
 
     order_id: UUID
     print_attempt: int
     device_id: str
+    at: Instant
     enters: Transition
+    finds: Transition
+
+
+class ReadProduction(Contract):
+    """Ask for the state of a print attempt now, e.g. because a customer wants to cancel."""
+
+    reference: PrintReference
+
+
+class ProductionState(Contract):
+    """The manufacturer's answer; None where it does not know the reference."""
+
+    status: ManufacturerOrderStatus | None
 
 
 class SubmissionSearch(Contract):

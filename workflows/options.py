@@ -1,0 +1,100 @@
+"""Task queues, timeouts and retry policies, each under the name of its reason.
+
+Every activity has a `start_to_close` (one try), a `schedule_to_close` (all tries: the budget) and says which errors no retry can
+mend. Error types are class names of `models/errors.py`.
+"""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+
+ORDERS_TASK_QUEUE = "orders"
+"""Workflows, database and Stripe."""
+ARTWORK_TASK_QUEUE = "artwork"
+"""Pictures: processor time and AI."""
+MANUFACTURER_TASK_QUEUE = "manufacturer"
+"""The partner, with a rate limit of its own."""
+
+SETTLED_BY_A_LOOK_UP = ["OutcomeUnknown", "StoredFailure"]
+
+
+class ActivityOptions(TypedDict, total=False):
+    """The part of `workflow.execute_activity_method`'s options that is decided here."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+DATABASE = ActivityOptions(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(days=7),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1)),
+)
+"""Our own rows: an outage of the database is waited out."""
+
+WHILE_CUSTOMER_WAITS = ActivityOptions(
+    start_to_close_timeout=timedelta(seconds=15),
+    schedule_to_close_timeout=timedelta(minutes=2),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=300), maximum_interval=timedelta(seconds=5)),
+)
+"""A person looks at a spinner: give up while the request can still be repeated."""
+
+STRIPE = ActivityOptions(
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(hours=20),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5)),
+)
+"""One idempotency key is good for 24 h (https://docs.stripe.com/api/idempotent_requests): the budget stays under it."""
+
+COMPENSATION = ActivityOptions(
+    start_to_close_timeout=timedelta(seconds=30),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10)),
+)
+"""Money and stock go back, however long it takes: no budget, capped back-off."""
+
+PRINT_FILE = ActivityOptions(
+    task_queue=ARTWORK_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=timedelta(hours=2),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2)),
+)
+"""Read, scale, store; the bucket may be away for a while."""
+
+MANUFACTURER = ActivityOptions(
+    task_queue=MANUFACTURER_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=2),
+        maximum_interval=timedelta(minutes=10),
+        non_retryable_error_types=["OutcomeUnknown"],
+    ),
+)
+"""Offline machines and late payments are waited out; an unknown outcome goes to `verifying`."""
+
+MANUFACTURER_LOOK_UP = ActivityOptions(
+    task_queue=MANUFACTURER_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=1),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=5)),
+)
+"""Reading changes nothing, so it is repeated whatever happened."""
+
+POLL = ActivityOptions(
+    task_queue=MANUFACTURER_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=timedelta(minutes=10),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=1)),
+)
+"""One round of the poller; the next round makes up for one that failed."""
+
+POLLER_IDLE_SLEEP = timedelta(minutes=10)
+"""Nothing is due: a signal wakes the poller, this is for a signal that got lost."""
+POLLER_SHORTEST_SLEEP = timedelta(seconds=1)
+
+REFUND_LOOK = timedelta(hours=1)
+"""Stripe settles a pending refund in days and tells us by webhook; this is how often we ask by ourselves."""
+REFUND_NEEDS_A_PERSON = timedelta(days=5)
