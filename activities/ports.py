@@ -45,7 +45,8 @@ class PaymentGateway(Protocol):
         """Create a Session under `request.idempotency_key`: cards and wallets, captured by hand, `client_reference_id` and
         metadata `order_id` on the Session and on its PaymentIntent.
 
-        Raises `StoredFailure` when the key is spent on a failure, `OutcomeUnknown` and `ProviderUnavailable` when the same key may be tried again.
+        Raises `StoredFailure` when the key is spent on a failure, `OutcomeUnknown` and `ProviderUnavailable` when the same key
+        may be tried again.
         """
 
     async def find_checkout(self, order_id: UUID, *, since: datetime) -> CheckoutSession | None:
@@ -67,7 +68,7 @@ class PaymentGateway(Protocol):
         """Give captured money back. Raises `AlreadyExists` when it was refunded before, `ProviderRejected` when disputed."""
 
     async def find_refund(self, request: RequestRefund) -> Refund | None:
-        """Find the refund that this request may have made before, by the metadata `refund_number` that every refund of ours carries."""
+        """Find the refund that this request may have made before, by its metadata `refund_number`."""
 
     async def read_refund(self, refund_id: str) -> Refund:
         """Re-read a refund."""
@@ -119,7 +120,7 @@ class Manufacturer(Protocol):
         amount: int,
         at_machine: bool,
     ) -> Announcement:
-        """PayData. `amount` in minor units. Raises `AlreadyExists` for a reference that they know, `OutcomeUnknown` on a lost answer."""
+        """PayData. `amount` in minor units. Raises `AlreadyExists`, `OutcomeUnknown`."""
 
     async def confirm_payment(self, *, reference: PaymentReference, amount: int) -> None:
         """PayStatus (3): the money was taken by us. Never for a payment at the machine."""
@@ -204,8 +205,8 @@ class ReferenceBook(Protocol):
     async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
         """Return what is due, the longest waiting first."""
 
-    async def store(self, readings: Sequence[ReferenceReading]) -> list[ReferenceReading]:
-        """Write the readings (never backwards) with their timeline entries; return those that changed the status."""
+    async def store(self, readings: Sequence[ReferenceReading]) -> None:
+        """Write the readings (never backwards), with a timeline entry for each that changed the status."""
 
     async def next_due(self) -> datetime | None:
         """Return when the next reference is due, None when none waits."""

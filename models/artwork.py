@@ -1,13 +1,18 @@
 """Pictures: as uploaded, as printed. Bytes live in the object store; these are their names and hashes."""
 
+from hashlib import sha256
 from uuid import UUID
 
 from models.base import Contract, Instant, Sha256
 
 
+def sha256_of(data: bytes) -> Sha256:
+    """Return the digest that names and proves a picture."""
+    return sha256(data).hexdigest()
+
+
 class StoredImage(Contract):
-    """
-    A picture in the object store.
+    """A picture in the object store.
 
     Attributes:
         key: Object key; made of the content's hash, so it never changes and names nobody.
@@ -35,8 +40,7 @@ class Upload(Contract):
 
 
 class PrintFile(Contract):
-    """
-    What is printed: PNG, sRGB, 1390 px wide, height by the shell's millimetres.
+    """What is printed: PNG, sRGB, 1390 px wide, height by the shell's millimetres.
 
     The row (approved_sha256, shell_id, renderer_version, sha256) is the proof that approved equals printed.
     """

@@ -65,7 +65,7 @@ class OutcomeUnknown(ProviderError):
 class StoredFailure(ProviderError):
     """Stripe keeps the first outcome of an idempotency key, failures included, and answered us from that store.
 
-    Source: https://docs.stripe.com/api/idempotent_requests. Look the object up; only when it is proven absent use the next number.
+    Look the object up; only when it is proven absent use the next number. Source: https://docs.stripe.com/api/idempotent_requests
     """
 
 

@@ -171,7 +171,10 @@ class Quote(Contract):
 
 
 class PlaceOrder(Contract):
-    """Ask: price it, hold a shell, write it down. The same `order_id` again gives the same answer; another request re-prices it."""
+    """Ask: price it, hold a shell, write it down.
+
+    The same `order_id` again gives the same answer; another request re-prices it.
+    """
 
     order_id: UUID
     request: CheckoutRequest

@@ -5,8 +5,8 @@ from enum import IntEnum, StrEnum
 from typing import NewType
 from uuid import UUID
 
-from models.artwork import PrintFile
-from models.base import Contract, Instant, Minor
+from models.artwork import PrintFile, StoredImage
+from models.base import Contract, Instant, Minor, Sha256
 from models.order import Product, Transition
 
 PaymentReference = NewType("PaymentReference", str)
@@ -72,6 +72,18 @@ class ProductionStage(StrEnum):
     PRINTED = "printed"
     OUT_OF_MACHINE = "out_of_machine"
     UNPRINTED = "unprinted"
+
+
+class PreparePrintFile(Contract):
+    """Make the print file of the approved picture for one shell."""
+
+    order_id: UUID
+    image: StoredImage
+    approved_sha256: Sha256
+    shell_id: str
+    width_mm: float
+    height_mm: float
+    enters: Transition
 
 
 class AnnouncePayment(Contract):
@@ -183,6 +195,13 @@ class ReferenceReading(Contract):
     status: int | None
     at: Instant
     next_at: Instant | None
+
+
+class PollDue(Contract):
+    """Ask about at most `limit` references that are due at `at`."""
+
+    at: Instant
+    limit: int = 100
 
 
 class PollOutcome(Contract):

@@ -1,0 +1,154 @@
+"""The manufacturer: announce the payment, submit the order, find out what became of it."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.ports import ImageLinks, Manufacturer, OrderBook
+from models.artwork import PrintFile, sha256_of
+from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown
+from models.production import (
+    Announcement,
+    AnnouncePayment,
+    FindSubmission,
+    ManufacturerPaymentStatus,
+    PaymentReference,
+    PrintReference,
+    ProductionState,
+    ReadProduction,
+    ReferenceKind,
+    Submission,
+    SubmissionSearch,
+    SubmitOrder,
+)
+
+T = TypeVar("T")
+
+PICTURE_LINK_LIFETIME = timedelta(days=30)
+"""Longer than an order ever waits to be printed; a resubmission makes a new link."""
+
+
+class ProductionActivities:
+    """What is asked of the manufacturer for one order. References are allocated once and are the same on every try."""
+
+    def __init__(self, manufacturer: Manufacturer, orders: OrderBook, links: ImageLinks) -> None:
+        self._manufacturer = manufacturer
+        self._orders = orders
+        self._links = links
+
+    @activity.defn
+    async def announce_payment(self, request: AnnouncePayment) -> Announcement:
+        """payData, and payStatus (3) unless the machine takes the money; what they know already is not announced twice."""
+        reference = PaymentReference(
+            await self._orders.reference(ReferenceKind.PAYMENT, order_id=request.order_id, attempt=1, at=request.at)
+        )
+        announcement = await self._announce(request, reference)
+        if request.confirm:
+            await self._manufacturer.confirm_payment(reference=reference, amount=request.amount)
+        await self._orders.record_announcement(request.order_id, announcement, request.enters)
+        return announcement
+
+    async def _announce(self, request: AnnouncePayment, reference: PaymentReference) -> Announcement:
+        try:
+            return await uninterrupted(
+                self._manufacturer.announce_payment(
+                    reference=reference,
+                    model_id=request.product.model_id,
+                    device_id=request.product.device_id,
+                    amount=request.amount,
+                    at_machine=not request.confirm,
+                )
+            )
+        except (AlreadyExists, OutcomeUnknown):
+            if not await self._knows_payment(reference):
+                raise
+            return Announcement(reference=reference)
+
+    async def _knows_payment(self, reference: PaymentReference) -> bool:
+        statuses = await self._manufacturer.payment_statuses([reference])
+        return statuses.get(reference) in set(ManufacturerPaymentStatus)
+
+    @activity.defn
+    async def submit_order(self, request: SubmitOrder) -> Submission:
+        """Have it printed, exactly the file that was approved.
+
+        Raises `IntegrityBroken` when the picture's link serves other bytes, `OutcomeUnknown` when the answer was lost: look it
+        up, then send the same reference again.
+        """
+        reference = PrintReference(
+            await self._orders.reference(
+                ReferenceKind.PRINT, order_id=request.order_id, attempt=request.print_attempt, at=request.at
+            )
+        )
+        picture_url = await self._checked_link(request.order_id, request.print_file, request.at)
+        try:
+            submission = await uninterrupted(
+                self._manufacturer.submit_order(
+                    reference=reference,
+                    payment_reference=request.payment_reference,
+                    product=request.product,
+                    picture_url=picture_url,
+                )
+            )
+        except AlreadyExists as known:
+            found = await self._find(reference, request.product.device_id)
+            if found is None:
+                raise OutcomeUnknown(
+                    f"{reference} is refused as known, yet cannot be found", provider=known.provider, code=known.code
+                ) from known
+            submission = found
+        await self._orders.record_submission(request.order_id, submission, request.enters)
+        return submission
+
+    async def _checked_link(self, order_id: UUID, print_file: PrintFile, at: datetime) -> str:
+        url = self._links.for_print_file(print_file, order_id=order_id, expires_at=at + PICTURE_LINK_LIFETIME)
+        served = sha256_of(await self._links.fetch(url))
+        if served != print_file.sha256:
+            raise IntegrityBroken(f"the picture's link serves {served}, the print file is {print_file.sha256}")
+        return url
+
+    @activity.defn
+    async def find_submission(self, request: FindSubmission) -> SubmissionSearch:
+        """Find out whether a print attempt whose answer was lost is there."""
+        await self._orders.record(request.enters)
+        reference = PrintReference(
+            await self._orders.reference(
+                ReferenceKind.PRINT, order_id=request.order_id, attempt=request.print_attempt, at=request.at
+            )
+        )
+        submission = await self._find(reference, request.device_id)
+        if submission is not None:
+            await self._orders.record_submission(request.order_id, submission, request.finds)
+        return SubmissionSearch(submission=submission)
+
+    async def _find(self, reference: PrintReference, device_id: str) -> Submission | None:
+        """Ask both ways: the order's state is certain, its queue number stands in the machine's list only."""
+        statuses = await self._manufacturer.order_statuses([reference])
+        queue = await self._manufacturer.print_queue(device_id)
+        queued = next((entry for entry in queue if entry.reference == reference), None)
+        if queued is not None:
+            return queued
+        status = statuses.get(reference)
+        return Submission(reference=reference, status=status) if status is not None else None
+
+    @activity.defn
+    async def read_production(self, request: ReadProduction) -> ProductionState:
+        """Ask how a print attempt stands right now."""
+        statuses = await self._manufacturer.order_statuses([request.reference])
+        return ProductionState(status=statuses.get(request.reference))
+
+
+async def uninterrupted(call: Coroutine[Any, Any, T]) -> T:
+    """Let an irreversible call finish although the worker is told to stop: its outcome must not be lost half-way."""
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise
+        return task.result()
