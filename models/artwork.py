@@ -5,6 +5,40 @@ from uuid import UUID
 
 from models.base import Contract, Instant, Sha256
 
+PRINT_WIDTH = 1390
+"""Pixels across every print file, whatever the shell; the storefront composes its canvas to the same width."""
+
+RATIO_TOLERANCE = 0.01
+"""How far, relatively, a picture's height ÷ width may be from its shell's.
+
+Below this the renderer stretches, and nobody sees it (at most 1.5 mm on the tallest case). It must stay under the 1.7 % between
+the closest two shells that are sold for one phone, or a picture would fit the wrong one.
+"""
+
+SHELL_WIDTHS_MM = (30.0, 200.0)
+SHELL_HEIGHTS_MM = (100.0, 300.0)
+SHELL_RATIOS = (1.2, 3.0)
+"""Height ÷ width of anything that a phone case can be; outside of these bounds the manufacturer's size is a mistake."""
+
+
+def is_printable(width_mm: float, height_mm: float) -> bool:
+    """Say whether a printable area of this size can belong to a phone case at all."""
+    return (
+        SHELL_WIDTHS_MM[0] <= width_mm <= SHELL_WIDTHS_MM[1]
+        and SHELL_HEIGHTS_MM[0] <= height_mm <= SHELL_HEIGHTS_MM[1]
+        and SHELL_RATIOS[0] <= height_mm / width_mm <= SHELL_RATIOS[1]
+    )
+
+
+def print_size(width_mm: float, height_mm: float) -> tuple[int, int]:
+    """Return the print file's width and height in pixels for a shell's printable area.
+
+    Raises `ValueError` for an area that no phone case has.
+    """
+    if not is_printable(width_mm, height_mm):
+        raise ValueError(f"no phone case has a printable area of {width_mm} × {height_mm} mm")
+    return PRINT_WIDTH, round(PRINT_WIDTH * height_mm / width_mm)
+
 
 def sha256_of(data: bytes) -> Sha256:
     """Return the digest that names and proves a picture."""
@@ -28,6 +62,14 @@ class StoredImage(Contract):
     width: int
     height: int
     size: int
+
+
+def fits(image: StoredImage, width_mm: float, height_mm: float) -> bool:
+    """Say whether a picture has the shape of the shell; False for a shell whose size is a mistake, so nothing is sold for it."""
+    if not is_printable(width_mm, height_mm):
+        return False
+    shell_ratio = height_mm / width_mm
+    return abs(image.height / image.width - shell_ratio) <= RATIO_TOLERANCE * shell_ratio
 
 
 class Upload(Contract):
