@@ -82,7 +82,7 @@ def control_routes(controls: Controls) -> APIRouter:
     """The routes that every emulator has at `/_emulator`: clock, faults, ledger, reset."""
     router = APIRouter(prefix="/_emulator", tags=["control"])
     _add_clock(router, controls)
-    _add_faults(router, controls.faults)
+    add_fault_routes(router, controls.faults)
 
     @router.get("/ledger")
     async def read_ledger(operation: Annotated[str | None, Query()] = None) -> list[Document]:
@@ -115,7 +115,9 @@ def _add_clock(router: APIRouter, controls: Controls) -> None:
         return ClockState(now=clock.now(), frozen=clock.frozen)
 
 
-def _add_faults(router: APIRouter, faults: Faults) -> None:
+def add_fault_routes(router: APIRouter, faults: Faults) -> None:
+    """`/faults` under the router's prefix: list, add, clear."""
+
     @router.get("/faults")
     async def list_faults() -> list[Fault]:
         return faults.pending()

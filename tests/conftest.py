@@ -1,0 +1,118 @@
+"""The infrastructure that tests run against: a real PostgreSQL, a real Temporal dev server, and no network but loopback.
+
+Servers start once per session, on demand, by the code that `python -m dev` uses. They live in a thread with an event loop of
+its own, because every test has another loop; a test connects in its own loop and shares no connection with other tests.
+"""
+
+import io
+import ipaddress
+import socket
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from rich.console import Console
+
+from dev.guard import Guard
+from dev.postgres import Postgres
+from dev.process import free_port
+from dev.supervisor import Service, Supervisor
+
+
+class NetworkForbiddenError(Exception):
+    """A test tried to reach another machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Connecting to, or looking up, anything but this machine fails at once and says what was asked for."""
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def refuse_strangers(host: object) -> None:
+        if not _is_loopback(host):
+            raise NetworkForbiddenError(f"tests must not reach {host!r}")
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX:
+            refuse_strangers(address[0])
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        if self.family != socket.AF_UNIX:
+            refuse_strangers(address[0])
+        return connect_ex(self, address)
+
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_strangers(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+        yield
+
+
+def _is_loopback(host: object) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name is None or name in {"", "localhost"}:
+        return True
+    with suppress(ValueError):
+        address = ipaddress.ip_address(str(name))
+        return address.is_loopback or address.is_unspecified
+    return False
+
+
+@dataclass(frozen=True)
+class Infrastructure:
+    """Where the session's servers are started from."""
+
+    folder: Path
+    portal: BlockingPortal
+    supervisor: Supervisor
+
+    def start(self, service: Service) -> None:
+        self.portal.call(self.supervisor.start, service)
+
+
+@pytest.fixture(scope="session")
+def infrastructure() -> Iterator[Infrastructure]:
+    with tempfile.TemporaryDirectory(prefix="pimpmycase-tests-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # as root, PostgreSQL runs as another account and must get through
+        with (
+            Guard(log=folder / "guard.log") as guard,
+            start_blocking_portal() as portal,
+            portal.wrap_async_context_manager(
+                Supervisor(logs=folder, guard=guard, console=Console(file=io.StringIO()))
+            ) as supervisor,
+        ):
+            yield Infrastructure(folder=folder, portal=portal, supervisor=supervisor)
+
+
+@pytest.fixture(scope="session")
+def postgres(infrastructure: Infrastructure) -> Postgres:
+    """A running PostgreSQL; tests want `database_url`, which is theirs alone."""
+    server = Postgres(infrastructure.folder / "postgres", durable=False)
+    infrastructure.start(server.service())
+    return server
+
+
+@pytest.fixture
+def empty_database_url(infrastructure: Infrastructure, postgres: Postgres) -> Iterator[str]:
+    """A new database without a single table."""
+    name = f"empty_{uuid.uuid4().hex}"
+    yield infrastructure.portal.call(postgres.create_database, name)
+    infrastructure.portal.call(postgres.drop_database, name)
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    return free_port()
