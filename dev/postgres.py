@@ -38,15 +38,17 @@ _DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 class Postgres:
-    """One server with its data in one folder.
+    """One server with its data in one folder, which `prepare` makes.
 
-    `durable=False` trades safety against power cuts for speed: for tests. Nothing happens before `service().prepare`.
+    `durable=False` trades safety against power cuts for speed: for tests. As root, where the account that PostgreSQL then runs
+    as cannot reach the folder, the folder is a link to `ROOT_HOME`. Raises `RunnerError` when such a link leads nowhere.
     """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self._folder = folder.absolute()
         self._durable = durable
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
+        self._home = self._find_home()
 
     def service(self) -> Service:
         return Service(command=self._command(), prepare=self.prepare, ready=self.ready, start_within=timedelta(seconds=60))
@@ -94,11 +96,11 @@ class Postgres:
 
     @property
     def _data(self) -> Path:
-        return self._folder / "data"
+        return self._home / "data"
 
     @property
     def _sockets(self) -> Path:
-        inside = self._folder / "socket"
+        inside = self._home / "socket"
         if len(str(inside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
             return inside
         return Path(tempfile.gettempdir()) / f"pimpmycase-{os.geteuid()}-{_digest(self._folder)}"
@@ -145,20 +147,25 @@ class Postgres:
                 path.chmod(path.stat().st_mode | 0o555)
         return copy / "pginstall18" / "bin" / name
 
-    def _place(self) -> None:
-        """Make the folder. Where the unprivileged account cannot reach it, it becomes a link to a folder outside every home."""
+    def _find_home(self) -> Path:
         folder = self._folder
-        if folder.is_symlink() and not folder.exists():
-            raise RunnerError(f"{folder} points to {folder.readlink()}, which is gone; remove {folder.parent} to begin anew.")
+        if folder.is_symlink():
+            if not folder.exists():
+                raise RunnerError(f"{folder} points to {folder.readlink()}, which is gone; remove {folder.parent} to begin anew.")
+            return folder.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if self._account is not None and not folder.exists() and not _can(self._account, "-x", folder.parent):
-            target = ROOT_HOME / f"data-{_digest(folder)}"
+        if self._account is None or folder.exists() or _can(self._account, "-x", folder.parent):
+            return folder
+        return ROOT_HOME / f"data-{_digest(folder)}"
+
+    def _place(self) -> None:
+        if self._home != self._folder and not self._folder.is_symlink():
             # Without a link to it, it belongs to a data folder that somebody has deleted.
-            shutil.rmtree(target, ignore_errors=True)
-            target.mkdir(parents=True)
+            shutil.rmtree(self._home, ignore_errors=True)
+            self._home.mkdir(parents=True)
             ROOT_HOME.chmod(0o755)
-            folder.symlink_to(target)
-        self._make_folder(folder)
+            self._folder.symlink_to(self._home)
+        self._make_folder(self._home)
 
     def _make_folder(self, folder: Path) -> None:
         """A folder that only the server's account (and root) may enter."""
@@ -175,7 +182,7 @@ class Postgres:
         A lock file's process id may belong to a stranger after a restart of the machine; PostgreSQL would then refuse to start.
         """
         postmaster = self._data / "postmaster.pid"
-        leftovers = _servers_in(self._data.resolve())
+        leftovers = _servers_in(self._data)
         if postmaster.exists():
             leader = int(postmaster.read_text().split(maxsplit=1)[0])
             if any(process.pid == leader for process in leftovers):
@@ -187,7 +194,7 @@ class Postgres:
             lock.unlink(missing_ok=True)
 
     def _initialise(self) -> None:
-        fresh = self._folder / "data.new"
+        fresh = self._home / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         account = self._account
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
