@@ -1,6 +1,7 @@
 """Pictures: as uploaded, as printed. Bytes live in the object store; these are their names and hashes."""
 
 from hashlib import sha256
+from typing import Protocol
 from uuid import UUID
 
 from models.base import Contract, Instant, Sha256
@@ -45,6 +46,18 @@ def sha256_of(data: bytes) -> Sha256:
     return sha256(data).hexdigest()
 
 
+FILE_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+"""The media types that are kept, each with the ending of its file names."""
+
+
+def object_key(folder: str, digest: Sha256, media_type: str) -> str:
+    """Return the store's key of a picture, `<folder>/<sha256>.<ending>`: it names the content and nobody.
+
+    Raises `KeyError` for a media type that is not kept.
+    """
+    return f"{folder}/{digest}.{FILE_ENDINGS[media_type]}"
+
+
 class StoredImage(Contract):
     """A picture in the object store.
 
@@ -64,12 +77,22 @@ class StoredImage(Contract):
     size: int
 
 
-def fits(image: StoredImage, width_mm: float, height_mm: float) -> bool:
+class HasSize(Protocol):
+    """Anything that is so many pixels wide and tall."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+
+def fits(picture: HasSize, width_mm: float, height_mm: float) -> bool:
     """Say whether a picture has the shape of the shell; False for a shell whose size is a mistake, so nothing is sold for it."""
     if not is_printable(width_mm, height_mm):
         return False
     shell_ratio = height_mm / width_mm
-    return abs(image.height / image.width - shell_ratio) <= RATIO_TOLERANCE * shell_ratio
+    return abs(picture.height / picture.width - shell_ratio) <= RATIO_TOLERANCE * shell_ratio
 
 
 class Upload(Contract):
