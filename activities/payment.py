@@ -35,12 +35,17 @@ class PaymentActivities:
     async def open_checkout(self, request: OpenCheckout) -> CheckoutSession:
         """Open the Session that the customer pays at.
 
+        A later key number means that an earlier answer may have been lost: what it may have opened is closed first.
         Raises `StoredFailure` only when the key is spent and no Session of the order exists: the next key number is safe.
         """
+        since = request.first_opened_at - CLOCK_SKEW
+        lost = await self._gateway.find_checkout(request.order_id, since=since) if request.key_number > 1 else None
+        if lost is not None and lost.key_number != request.key_number:
+            await self._gateway.expire_checkout(ExpireCheckout(order_id=request.order_id, session_id=lost.session_id))
         try:
             session = await self._gateway.open_checkout(request)
         except StoredFailure:
-            found = await self._gateway.find_checkout(request.order_id, since=request.placed_at - CLOCK_SKEW)
+            found = await self._gateway.find_checkout(request.order_id, since=since)
             if found is None:
                 raise
             session = found

@@ -293,8 +293,8 @@ class Operator(Contract):
 class Shipment(Operator):
     """The packer's word that the parcel has left."""
 
-    carrier: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
-    tracking: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    carrier: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)]
+    tracking: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)]
 
 
 class CancelOutcome(StrEnum):

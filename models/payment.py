@@ -29,17 +29,19 @@ class CheckoutSession(Contract):
     session_id: str
     url: str
     expires_at: Instant
+    key_number: int = 0
+    """The `key_number` of the request that opened it, kept as metadata at Stripe."""
 
 
 class OpenCheckout(Contract):
-    """Open Session number `attempt` of the order, after expiring `replaces`.
+    """Open a Session for the order; no other of the order may stay payable.
 
     Every field is frozen by the workflow: Stripe refuses the same idempotency key with other parameters.
 
     Attributes:
-        expires_at: Workflow time + 60 min; Stripe allows 30 min to 24 h from creation.
-        replaces: The Session of an earlier attempt, which must not stay payable.
-        key_number: The number in the idempotency key `order:<id>:checkout:<n>`; grows past a stored failure.
+        key_number: The number in the idempotency key; each new Session and each stored failure takes the next.
+        expires_at: Stripe allows 30 min to 24 h from creation.
+        first_opened_at: Where the search begins for a Session whose answer was lost under an earlier key.
     """
 
     order_id: UUID
@@ -51,6 +53,7 @@ class OpenCheckout(Contract):
     customer_email: str | None = None
     placed_at: Instant
     expires_at: Instant
+    first_opened_at: Instant
     enters: Transition
 
     @property
@@ -95,6 +98,11 @@ class Payment(Contract):
     currency: str = "gbp"
     capture_before: Instant | None = None
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether the customer has done their part: the money is authorised or taken."""
+        return self.state in {PaymentState.AUTHORIZED, PaymentState.CAPTURED}
+
 
 class LookAtPayment(Contract):
     """Re-read a Session; `enters` is written only if the answer is an authorisation of exactly `total`."""
@@ -107,7 +115,9 @@ class LookAtPayment(Contract):
 
     def is_matched_by(self, payment: Payment) -> bool:
         """Whether what was authorised is what the order costs."""
-        return payment.currency == self.currency and self.total == payment.amount == payment.amount_authorized
+        return payment.currency == self.currency and self.total == payment.amount == max(
+            payment.amount_authorized, payment.amount_captured
+        )
 
 
 class ExpireCheckout(Contract):
@@ -203,6 +213,7 @@ class RefundInput(Contract):
 
     order_id: UUID
     refund_number: int
+    session_id: str
     payment_intent_id: str
     amount: Minor
     currency: str

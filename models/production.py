@@ -197,6 +197,10 @@ class ReferenceReading(Contract):
     next_at: Instant | None
 
 
+class PollerInput(Contract):
+    """What a StatusPoller is started with, and carries from run to run."""
+
+
 class PollDue(Contract):
     """Ask about at most `limit` references that are due at `at`."""
 

@@ -1,0 +1,212 @@
+"""An order's life, from the first click to the case in the customer's hand."""
+
+from collections.abc import Awaitable, Callable
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+from temporalio.exceptions import ActivityError, ChildWorkflowError
+
+with workflow.unsafe.imports_passed_through():
+    from models.order import (
+        CancelOutcome,
+        Checkout,
+        CheckoutRequest,
+        HoldReason,
+        Operator,
+        OrderInput,
+        OrderResult,
+        OrderStatus,
+        Shipment,
+    )
+    from models.payment import (
+        PaymentReport,
+        PaymentView,
+        RefundRequest,
+        RefundResult,
+    )
+    from models.production import ProductionReport
+    from workflows.checkout import CheckoutDesk
+    from workflows.delivery import Delivery
+    from workflows.fulfilment import Fulfilment
+    from workflows.life import OrderEnded, OrderLife, describe, named, refused
+    from workflows.money_back import MoneyBack
+
+RESOLVABLE = {HoldReason.OVERDUE, HoldReason.SHIPMENT_OVERDUE, HoldReason.CAPTURE_FAILED, HoldReason.REFUND_FAILED}
+"""What a person can settle outside of the system; everything else needs the step itself."""
+
+ASKS_FIRST = {OrderStatus.SUBMITTING, OrderStatus.VERIFYING, OrderStatus.IN_PRODUCTION}
+"""Where a wish to cancel has to wait for the manufacturer's answer."""
+
+
+@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class OrderWorkflow:
+    """One order. Whatever crashes, repeats, comes late or lies: no money without a case, no case without money."""
+
+    @workflow.init
+    def __init__(self, order: OrderInput) -> None:
+        self._life = OrderLife(order)
+        self._money_back = MoneyBack(self._life)
+        self._checkout = CheckoutDesk(self._life, self._money_back)
+        self._fulfilment = Fulfilment(self._life)
+        self._delivery = Delivery(self._life)
+
+    @workflow.run
+    async def run(self, order: OrderInput) -> OrderResult:
+        """Live the order: every line is a stage, and any stage may end it."""
+        try:
+            await self._checkout.collect_payment()
+            await self._fulfilment.prepare_print_file()
+            await self._fulfilment.announce()
+            await self._fulfilment.submit()
+            await self._fulfilment.capture()
+            await self._fulfilment.follow()
+            note = await self._delivery.hand_over()
+            result = await self._close(OrderStatus.COMPLETED, note)
+        except OrderEnded as ended:
+            await self._undo()
+            result = await self._close(ended.status, ended.note, by=ended.by)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return result
+
+    @workflow.update(description="Open, or open again, the checkout of this order. Sent by the storefront's checkout call.")
+    async def checkout(self, request: CheckoutRequest) -> Checkout:
+        """Price the order and return where the customer pays; the same request again gets the same Session."""
+        return await self._checkout.ask(request)
+
+    @workflow.update(description="Somebody says that the order is paid: Stripe is asked. Sent by webhooks and the success page.")
+    async def report_payment(self, report: PaymentReport) -> PaymentView:
+        """Look, and if it is paid wait until the manufacturer has accepted the order or it stands still."""
+        await self._checkout.report()
+        life = self._life
+        if life.is_authorized:
+            await workflow.wait_condition(lambda: bool(life.submission or life.holding or life.ended))
+        return PaymentView(
+            status=life.progress.status or OrderStatus.AWAITING_PAYMENT,
+            authorized=life.is_authorized,
+            accepted=life.submission is not None,
+        )
+
+    @workflow.signal(description="News of the print, verified by the status poller.")
+    def production_reported(self, report: ProductionReport) -> None:
+        """Take news of the print; old news changes nothing."""
+        self._fulfilment.report(report)
+
+    @workflow.update(description="Try again what the order is on hold for. After a failed print this orders a new print attempt.")
+    async def retry_step(self, by: Operator) -> None:
+        """Let an order that is on hold go on."""
+        self._life.retry = by
+
+    @workflow.update(description="Cancel: money goes back unless the case is being made. Answers canceled or too_late.")
+    async def cancel(self, by: Operator) -> CancelOutcome:
+        """Cancel before submission; afterwards ask the manufacturer, whose answer decides."""
+        life = self._life
+        if self._fulfilment.is_out:
+            return CancelOutcome.TOO_LATE
+        life.cancel, life.cancel_outcome = by, None
+        if life.progress.status in ASKS_FIRST:
+            await life.record(life.progress.next(OrderStatus.CANCEL_REQUESTED, "the manufacturer decides", by=by))
+        return await life.answer_to_cancel()
+
+    @workflow.update(description="Give captured money back (amount in pence, or all that is left). The order goes on.")
+    async def refund(self, request: RefundRequest) -> RefundResult:
+        """Give money back as a favour; to stop an order use `cancel`."""
+        return await self._money_back.refund(request.amount or self._life.refundable, request.reason, operator=request.operator)
+
+    @workflow.update(description="The parcel has left: carrier and tracking number.")
+    async def mark_shipped(self, shipment: Shipment) -> None:
+        """Take the packer's word."""
+        self._delivery.shipment = shipment
+
+    @workflow.update(description="The parcel has arrived: completes the order.")
+    async def mark_delivered(self, by: Operator) -> None:
+        """Complete a posted order."""
+        self._delivery.delivered = by
+
+    @workflow.update(description="The customer has taken the case out of the machine: completes the order.")
+    async def mark_collected(self, by: Operator) -> None:
+        """Complete an order that was collected."""
+        self._delivery.collected = by
+
+    @workflow.update(description="The matter that the order is on hold for was settled by a person outside of the system.")
+    async def mark_resolved(self, by: Operator) -> None:
+        """Take over from a person who has settled what the order could not."""
+        self._life.resolution = by
+
+    @retry_step.validator
+    def _may_retry(self, by: Operator) -> None:
+        named(by)
+        if self._life.holding is None:
+            raise refused(f"nothing to try again: the order is {self._life.progress.status}, not on hold")
+
+    @cancel.validator
+    def _may_cancel(self, by: Operator) -> None:
+        named(by)
+        if self._life.ended is not None:
+            raise refused(f"the order has ended: {self._life.ended}")
+
+    @refund.validator
+    def _may_refund(self, request: RefundRequest) -> None:
+        named(request)
+        left = self._life.refundable
+        if left == 0:
+            raise refused("no captured money is left to give back; before the capture use `cancel`")
+        if request.amount is not None and not 0 < request.amount <= left:
+            raise refused(f"between 1 and {left} (minor units) can be given back, not {request.amount}")
+
+    @mark_shipped.validator
+    def _may_ship(self, shipment: Shipment) -> None:
+        named(shipment)
+        if not (shipment.carrier and shipment.tracking):
+            raise refused("carrier and tracking number are needed: the customer is told both")
+        if not self._life.is_posted:
+            raise refused("this order is collected at a machine, not posted")
+        if not self._fulfilment.is_out or self._delivery.shipment is not None or self._life.ended:
+            raise refused(f"nothing to post: the order is {self._life.progress.status}")
+
+    @mark_delivered.validator
+    def _may_deliver(self, by: Operator) -> None:
+        named(by)
+        if self._life.progress.status is not OrderStatus.SHIPPED:
+            raise refused(f"only a shipped order is delivered; this one is {self._life.progress.status}")
+
+    @mark_collected.validator
+    def _may_collect(self, by: Operator) -> None:
+        named(by)
+        if self._life.progress.status is not OrderStatus.READY_FOR_COLLECTION:
+            raise refused(f"only what lies ready is collected; this order is {self._life.progress.status}")
+
+    @mark_resolved.validator
+    def _may_resolve(self, by: Operator) -> None:
+        named(by)
+        if self._life.holding not in RESOLVABLE:
+            raise refused(f"only {', '.join(sorted(RESOLVABLE))} can be settled outside of the system")
+
+    async def _undo(self) -> None:
+        """Take back what was done, in reverse; the order does not close before each is done or a person has settled it."""
+        self._checkout.close()
+        for step in reversed(self._life.undo):
+            await self._insist_on(step)
+
+    async def _insist_on(self, step: Callable[[], Awaitable[None]]) -> None:
+        life = self._life
+        settled_outside = False
+        while not settled_outside:
+            try:
+                await step()
+            except (ActivityError, ChildWorkflowError) as failure:
+                await life.hold(HoldReason.REFUND_FAILED, describe(failure), gives_back=False)
+                settled_outside = life.resolution is not None
+            else:
+                return
+
+    async def _close(self, status: OrderStatus, note: str, *, by: Operator | None = None) -> OrderResult:
+        """Write how it ended and answer whoever still waits."""
+        life = self._life
+        ending = life.progress.next(status, note, by=by)
+        if life.placed is None:
+            life.progress.entered(ending)
+        else:
+            await life.record(ending)
+        life.ended = status
+        life.cancel_outcome = CancelOutcome.TOO_LATE if status is OrderStatus.COMPLETED else CancelOutcome.CANCELED
+        return OrderResult(order_id=life.order_id, status=status, note=note)

@@ -1,0 +1,50 @@
+"""The status poller: one workflow that asks the manufacturer about everything that is due, for all orders."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+
+with workflow.unsafe.imports_passed_through():
+    from activities.poller import PollerActivities
+    from models.production import PollDue, PollerInput
+    from workflows.options import POLL, POLLER_IDLE_SLEEP, POLLER_SHORTEST_SLEEP
+
+STATUS_POLLER_ID = "status-poller"
+ROUNDS_A_RUN = 500
+"""A fresh history long before the server suggests it, so that an operator can still read this one."""
+
+
+@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class StatusPoller:
+    """Asks, sleeps until the next reference is due, asks again; a signal wakes it early."""
+
+    @workflow.init
+    def __init__(self, poller: PollerInput) -> None:
+        self._woken = False
+
+    @workflow.run
+    async def run(self, poller: PollerInput) -> None:
+        """Poll for ever, in runs of bounded length."""
+        for _ in range(ROUNDS_A_RUN):
+            self._woken = False
+            outcome = await workflow.execute_activity_method(
+                PollerActivities.poll_due, PollDue(at=workflow.now()), summary="ask about what is due", **POLL
+            )
+            await self._sleep(POLLER_IDLE_SLEEP if outcome.sleep is None else outcome.sleep)
+            if workflow.info().is_continue_as_new_suggested():
+                break
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(poller)
+
+    async def _sleep(self, duration: timedelta) -> None:
+        pause = min(max(duration, POLLER_SHORTEST_SLEEP), POLLER_IDLE_SLEEP)
+        try:
+            await workflow.wait_condition(lambda: self._woken, timeout=pause, timeout_summary="next reference is due")
+        except TimeoutError:
+            return
+
+    @workflow.signal(description="Something new is due: ask now instead of sleeping on.")
+    def wake(self) -> None:
+        """End the sleep."""
+        self._woken = True
