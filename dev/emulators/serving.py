@@ -19,7 +19,10 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Run `app` with its lifespan while the block lasts; yields the base URL, without a trailing slash."""
-    with socket.create_server((host, port)) as listener:
+    # asyncio switches Nagle's algorithm off only for sockets that say they are TCP; with it every request takes 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2, lifespan="on")
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -197,6 +197,8 @@ def test_each_dialect_brings_its_own_code_for_a_payment_at_the_machine() -> None
 class _Number(str):
     """A number as it was written in the text."""
 
+    __slots__ = ()
+
 
 def read(content: bytes) -> dict[str, Any]:
     """Parse a body as the other side would, keeping each number in the writing in which it arrived."""
