@@ -1,0 +1,40 @@
+"""Fonts and colours that the storefront offers."""
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.catalog import ColorKind
+from models.tables.base import Base, Id
+
+
+class Font(Base):
+    """A font for texts on the case."""
+
+    __tablename__ = "fonts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    css_style: Mapped[str]
+    font_weight: Mapped[str]
+    google_font_url: Mapped[str | None]
+    is_active: Mapped[bool]
+    display_order: Mapped[int]
+
+
+class Color(Base):
+    """A colour for texts or backgrounds."""
+
+    __tablename__ = "colors"
+    __table_args__ = (
+        UniqueConstraint("kind", "name"),
+        CheckConstraint("hex_value ~ '^#[0-9a-f]{6}$'", name="hex_value"),
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[ColorKind]
+    name: Mapped[str]
+    hex_value: Mapped[str]
+    css_background: Mapped[str]
+    css_border: Mapped[str]
+    is_active: Mapped[bool]
+    display_order: Mapped[int]

@@ -1,0 +1,131 @@
+"""What is shown of an order: where it stands, how it came there, what a person must do about it."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from models.base import Contract, Instant, Minor, Sha256
+from models.order import Channel, Customer, HoldReason, OrderLine, OrderStatus, Product
+from models.payment import Money
+
+
+class TimelineKind(StrEnum):
+    """Who moved."""
+
+    TRANSITION = "transition"
+    """The order took a step."""
+    PROGRESS = "progress"
+    """The manufacturer said something in between."""
+
+
+class TimelineEntry(Contract):
+    """One line of an order's story. `operator` and `reason` are for operators only."""
+
+    kind: TimelineKind
+    at: Instant
+    status: OrderStatus | None = None
+    hold_reason: HoldReason | None = None
+    reference: str | None = None
+    manufacturer_status: int | None = None
+    note: str = ""
+    operator: str | None = None
+    reason: str | None = None
+
+
+class OrderSummary(Contract):
+    """An order in a list."""
+
+    order_id: UUID
+    number: str
+    channel: Channel
+    status: OrderStatus
+    hold_reason: HoldReason | None
+    needs_attention: bool
+    entered_at: Instant
+    deadline: Instant | None
+    placed_at: Instant
+    device_id: str
+    brand_name: str
+    model_name: str
+    template_id: str
+    total: Minor
+    money: Money
+    queue_number: str | None
+    payment_reference: str | None
+    print_reference: str | None
+    manufacturer_order_id: str | None
+
+
+class OrderView(OrderSummary):
+    """An order with everything that is written down of it.
+
+    Attributes:
+        checkout_session_id: What the storefront knows it by: the Stripe Session, or `free_<public token>`.
+        customer: Personal data: for the customer and for operators, never for logs.
+        timeline: Oldest first.
+    """
+
+    public_token: str
+    checkout_session_id: str | None
+    product: Product
+    lines: tuple[OrderLine, ...]
+    upload_name: str
+    approved_sha256: Sha256
+    print_sha256: str | None
+    promotion_id: str | None
+    manufacturer_payment_id: str | None
+    manufacturer_status: int | None
+    carrier: str | None
+    tracking: str | None
+    customer: Customer | None
+    timeline: tuple[TimelineEntry, ...]
+
+
+class OrderFilter(Contract):
+    """Which orders to list, newest first; everything given must hold.
+
+    Attributes:
+        text: An order number, a reference, a Session or the customer's e-mail address, whole.
+    """
+
+    status: OrderStatus | None = None
+    needs_attention: bool | None = None
+    device_id: str | None = None
+    text: str | None = None
+    limit: int = 50
+    offset: int = 0
+
+
+class TaskKind(StrEnum):
+    """Why a person must act."""
+
+    UNKNOWN_PAYMENT = "unknown_payment"
+    """Money came in that no order expects."""
+    LATE_PAYMENT = "late_payment"
+    """Money came in after its order had ended."""
+    WRONG_AMOUNT = "wrong_amount"
+    """Somebody states another amount than the order's."""
+    REFUND_DUE = "refund_due"
+    """Money taken at a machine must be given back by hand."""
+    REFUND_FAILED = "refund_failed"
+    DISPUTE = "dispute"
+
+
+class NewTask(Contract):
+    """A task for an operator; the same kind and subject is the same task."""
+
+    kind: TaskKind
+    subject: str
+    order_id: UUID | None
+    amount: Minor
+    currency: str = "gbp"
+    note: str
+    opened_at: Instant
+
+
+class Task(NewTask):
+    """A task that was opened, and perhaps closed."""
+
+    id: int
+    closed_at: Instant | None
+    closed_by: str | None
+    closing_note: str | None
