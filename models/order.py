@@ -10,7 +10,6 @@ from pydantic import Field, StringConstraints
 from models.artwork import StoredImage
 from models.base import Contract, Instant, Minor, Sha256
 
-
 _ORDERS = UUID("6f1d7c1a-52a5-5a3f-9a0e-5b8f0c0e7d11")
 """Namespace of order ids. Changing it lets every open order be placed a second time."""
 
