@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -158,5 +158,16 @@ def answers(url: str) -> Probe:
             response = await http.get(url)
         if response.is_error:
             raise NotReady(f"{url} answers {response.status_code}")
+
+    return probe
+
+
+def all_of(probes: Iterable[Probe]) -> Probe:
+    """A probe: each of them succeeds."""
+    every = list(probes)
+
+    async def probe() -> None:
+        for each in every:
+            await each()
 
     return probe

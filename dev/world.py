@@ -1,0 +1,61 @@
+"""Where everything of a development world listens, and the environment that API, worker and emulators get.
+
+The values are those of `.env.example`, whose secrets all say that they are insecure; only addresses differ from run to run.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+from dotenv import dotenv_values
+
+from dev.guard import ROOT
+
+DATABASE = "pimpmycase"
+HOST = "127.0.0.1"
+OPERATOR_NAME = "developer"
+OPERATOR_SECRET = "insecure-development-secret"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """One port for each thing that listens; the option that moves `temporal_ui` is `--temporal-ui-port`."""
+
+    api: int = 8000
+    temporal: int = 7233
+    temporal_ui: int = 8233
+    stripe: int = 8101
+    manufacturer: int = 8102
+    gemini: int = 8103
+    s3: int = 8104
+
+    def moved_by(self, offset: int) -> Self:
+        return type(self)(**{field.name: getattr(self, field.name) + offset for field in fields(self)})
+
+    @staticmethod
+    def option(name: str) -> str:
+        return f"--{name.replace('_', '-')}-port"
+
+    def address(self, name: str) -> str:
+        """`127.0.0.1:<port>` of one of them."""
+        return f"{HOST}:{getattr(self, name)}"
+
+    def url(self, name: str) -> str:
+        return f"http://{self.address(name)}"
+
+
+def environment(ports: Ports, database_url: str) -> dict[str, str]:
+    """Return the variables of `config/settings.py` for this world; in a child they win over the shell's and over `.env`."""
+    example = {name: value for name, value in dotenv_values(ROOT / ".env.example").items() if value}
+    return example | {
+        "DATABASE_URL": database_url,
+        "TEMPORAL_ADDRESS": ports.address("temporal"),
+        "TEMPORAL_UI_ORIGIN": ports.url("temporal_ui"),
+        "OPERATOR_ACCOUNTS": f"{OPERATOR_NAME}:{OPERATOR_SECRET}",
+        "STRIPE_API_BASE": ports.url("stripe"),
+        "MANUFACTURER_BASE_URL": f"{ports.url('manufacturer')}/mobileShell/en",
+        "STORAGE_ENDPOINT_URL": ports.url("s3"),
+        "GEMINI_BASE_URL": ports.url("gemini"),
+        "IMAGE_LINK_PUBLIC_BASE_URL": ports.url("api"),
+        "API_HOST": HOST,
+        "API_PORT": str(ports.api),
+    }
