@@ -96,6 +96,10 @@ class Faults:
         self._kinds = frozenset(kinds)
         self._queue: list[_Queued] = []
 
+    def know_operations(self, operations: Group[str]) -> None:
+        """Refuse faults for any other operation from now on."""
+        self._operations = frozenset(operations)
+
     def add(self, fault: Fault) -> None:
         """Queue `fault`; ValueError when this emulator knows no such operation or kind."""
         if self._operations is not None and fault.operation != "*" and fault.operation not in self._operations:
