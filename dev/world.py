@@ -49,7 +49,7 @@ def environment(ports: Ports, database_url: str) -> dict[str, str]:
     return example | {
         "DATABASE_URL": database_url,
         "TEMPORAL_ADDRESS": ports.address("temporal"),
-        "TEMPORAL_UI_ORIGIN": ports.url("temporal_ui"),
+        "TEMPORAL_UI_ORIGINS": f"{ports.url('temporal_ui')},http://localhost:{ports.temporal_ui}",
         "OPERATOR_ACCOUNTS": f"{OPERATOR_NAME}:{OPERATOR_SECRET}",
         "STRIPE_API_BASE": ports.url("stripe"),
         "MANUFACTURER_BASE_URL": f"{ports.url('manufacturer')}/mobileShell/en",

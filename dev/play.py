@@ -1,0 +1,189 @@
+"""Plays one web order as the world would: the storefront's calls, the customer's card, the packer's word.
+
+Nothing here reaches inside: the order goes through the public HTTP API, the money through Stripe's payment page, and the packer
+is an operator who sends workflow updates. Only the timeline is read where it is written.
+"""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy import select
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+
+from adapters.postgres.engine import Database
+from config.groups import DatabaseSettings, TemporalSettings
+from config.temporal import connect
+from dev.emulators.remote import Remote
+from dev.guard import ROOT
+from dev.process import RunnerError
+from dev.world import Ports
+from models.order import Operator, OrderResult, OrderStatus, Shipment, order_id_for, order_workflow_id
+from models.tables.order import OrderEvent
+from workflows.order import OrderWorkflow
+
+PICTURE = ROOT / "dev" / "samples" / "deep-field.jpg"
+TIME_LIMIT = timedelta(minutes=3)
+PACKER = "packer"
+
+_CUSTOMER = {
+    "customer_name": "Edwina Hubble",
+    "customer_email": "edwina@example.com",
+    "customer_phone": "+447700900123",
+    "shipping_address_line1": "1 Observatory Road",
+    "shipping_address_line2": "",
+    "shipping_city": "London",
+    "shipping_postcode": "SE10 8XJ",
+    "shipping_country": "United Kingdom",
+}
+_LOOK_EVERY = 0.2
+_PARTNER_WORDS = {
+    8: "waits for the machine",
+    9: "the robot takes the blank",
+    10: "the robot has the blank",
+    11: "printing",
+    12: "printed",
+    15: "on its way out",
+    16: "out of the machine",
+}
+
+
+class OrderNotCompleted(RunnerError):
+    """The order that was played stands still or ended otherwise than delivered."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    status: OrderStatus | None
+    partner_status: int | None
+    note: str
+
+
+async def play_web_order(ports: Ports, env: Mapping[str, str], console: Console) -> None:
+    """Upload, check out, pay, post and deliver one case, and show its timeline while it happens.
+
+    Raises `OrderNotCompleted` when the order stands still, ends otherwise or takes longer than `TIME_LIMIT`.
+    """
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(TIME_LIMIT.total_seconds()):
+            order_id = await _buy(ports, console)
+            await _follow(order_id, env, console, begun)
+    except TimeoutError as error:
+        raise OrderNotCompleted(f"The order is not completed after {TIME_LIMIT.seconds} s; see the timeline above.") from error
+
+
+async def _buy(ports: Ports, console: Console) -> UUID:
+    """Do what a customer's browser does, up to the confirmation page; returns the order's id."""
+    async with (
+        httpx.AsyncClient(base_url=ports.url("api"), timeout=60, trust_env=False) as browser,
+        Remote(ports.url("stripe")) as stripe,
+    ):
+        upload = await _post(browser, "/api/images/upload-final", data=_final_image())
+        checkout = await _post(browser, "/create-checkout-session", json=_checkout(upload["public_url"]))
+        console.print(f"A case with [bold]{PICTURE.name}[/bold]: {checkout['checkout_url']}", highlight=False, soft_wrap=True)
+        await stripe.call("POST", f"/sessions/{checkout['session_id']}/pay", {"card": "4242424242424242"})
+        success = {"session_id": checkout["session_id"], "final_image_url": upload["public_url"], "order_data": {}}
+        confirmation = await _post(browser, "/process-payment-success", json=success)
+        console.print(
+            f"The customer sees: {escape(json.dumps(confirmation, ensure_ascii=False))}", highlight=False, soft_wrap=True
+        )
+    return order_id_for(upload["filename"], 1)
+
+
+async def _follow(order_id: UUID, env: Mapping[str, str], console: Console, begun: float) -> None:
+    """Show the timeline and act as the packer, until the case is delivered."""
+    temporal = TemporalSettings.model_validate({"address": env["TEMPORAL_ADDRESS"], "codec_keys": env["TEMPORAL_CODEC_KEYS"]})
+    client = await connect(temporal)
+    order = client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+    async for entry in _timeline(order_id, env["DATABASE_URL"]):
+        what = entry.status.value if entry.status else "  manufacturer"
+        note = entry.note or _PARTNER_WORDS.get(entry.partner_status or 0, f"status {entry.partner_status}")
+        console.print(f"{time.monotonic() - begun:6.1f} s  {what:<18} {escape(note)}", highlight=False)
+        if entry.status is OrderStatus.TO_SHIP:
+            parcel = Shipment(operator=PACKER, reason="packed", carrier="Royal Mail", tracking="RM123456789GB")
+            await _tell(order, OrderWorkflow.mark_shipped, parcel)
+        elif entry.status is OrderStatus.SHIPPED:
+            await _tell(order, OrderWorkflow.mark_delivered, Operator(operator=PACKER, reason="the carrier says so"))
+        elif entry.status is OrderStatus.ON_HOLD:
+            raise OrderNotCompleted(f"The order waits for a person: {entry.note}")
+        elif entry.status is not None and entry.status.is_final:
+            break
+    result: OrderResult = await order.result()
+    if result.status is not OrderStatus.COMPLETED:
+        raise OrderNotCompleted(f"The order ended {result.status}: {result.note}")
+
+
+async def _timeline(order_id: UUID, database_url: str) -> AsyncIterator[_Entry]:
+    """Yield the order's events as they are written; never ends by itself."""
+    database = Database.connect_to(DatabaseSettings.model_validate({"url": database_url, "pool_size": 1}), application_name="dev")
+    seen = 0
+    try:
+        while True:
+            async with database.connect() as connection:
+                newer = select(OrderEvent.id, OrderEvent.status, OrderEvent.manufacturer_status, OrderEvent.note)
+                newer = newer.where(OrderEvent.order_id == order_id, OrderEvent.id > seen).order_by(OrderEvent.id)
+                rows = (await connection.execute(newer)).all()
+            for row in rows:
+                seen = row.id
+                yield _Entry(row.status, row.manufacturer_status, row.note)
+            await asyncio.sleep(_LOOK_EVERY)
+    finally:
+        await database.dispose()
+
+
+async def _tell(order: WorkflowHandle[Any, OrderResult], update: Any, word: Operator) -> None:
+    """Send a packer's update. The row is written a moment before the workflow knows, so a refusal is asked about again."""
+    for last in (False,) * 20 + (True,):
+        try:
+            await order.execute_update(update, word)
+        except WorkflowUpdateFailedError as error:
+            if last:
+                raise OrderNotCompleted(f"The order refuses the packer's word: {error.cause}") from error
+            await asyncio.sleep(_LOOK_EVERY)
+        else:
+            return
+
+
+async def _post(browser: httpx.AsyncClient, path: str, **body: Any) -> dict[str, Any]:
+    try:
+        answer = await browser.post(path, **body)
+    except httpx.HTTPError as error:
+        raise OrderNotCompleted(f"{path} gave no answer: {error!r}") from error
+    if answer.is_error:
+        raise OrderNotCompleted(f"{path} answers {answer.status_code}: {answer.text}")
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def _final_image() -> dict[str, str]:
+    picture = base64.b64encode(PICTURE.read_bytes()).decode()
+    return {
+        "template_id": "classic",
+        "final_image_data": f"data:image/jpeg;base64,{picture}",
+        "metadata": json.dumps({"source": "own_collection"}),
+    }
+
+
+def _checkout(image_url: str) -> dict[str, Any]:
+    return {
+        "amount_pence": 3500,
+        "brand": "APPLE",
+        "model": "iPhone 15 Pro",
+        "final_image_url": image_url,
+        "selected_add_ons": [],
+        "add_ons_total": 0,
+        "base_price": 35,
+        "entry_source": "vanilla",
+        "is_machine_collection": False,
+        **_CUSTOMER,
+    }

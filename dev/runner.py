@@ -1,0 +1,214 @@
+"""Starts the whole world in order of dependence, plays an order in it, and keeps it running until somebody stops it."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from dev.guard import Guard
+from dev.play import play_web_order
+from dev.postgres import Postgres
+from dev.process import Command, RunnerError, python
+from dev.supervisor import NotReady, Probe, Service, Supervisor, all_of, answers
+from dev.temporal import NAMESPACE, temporal_service
+from dev.world import DATABASE, OPERATOR_NAME, OPERATOR_SECRET, Ports, environment
+from workflows.attributes import SEARCH_ATTRIBUTES
+from workflows.options import ORDERS_TASK_QUEUE
+
+SHIPPED = ("activities", "adapters", "api", "config", "models", "workflows")
+"""The folders whose changes restart API and worker under `--reload`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the person asked for."""
+
+    data: Path
+    ports: Ports
+    reload: bool = False
+    order: bool = True
+    once: bool = False
+
+
+async def run(options: Options, console: Console) -> None:
+    """Run the world until the order is played (`once`), somebody stops it, or a child dies (`RunnerError`)."""
+    with claimed(options.data) as lock, Guard(log=options.data / "logs" / "guard.log", keep_open=(lock,)) as guard:
+        supervisor = Supervisor(logs=options.data / "logs", guard=guard, console=console)
+        with stopped_by_signals(supervisor):
+            async with supervisor:
+                env = await start_world(supervisor, options)
+                show_addresses(options, console)
+                if options.order:
+                    await supervisor.watch(play_web_order(options.ports, env, console))
+                if not options.once:
+                    console.print("Everything runs. Ctrl-C stops it; the data stay.")
+                    await supervisor.forever()
+
+
+async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str]:
+    """PostgreSQL, Temporal, emulators, migrations and seed, worker, API; returns the environment that they were given."""
+    ports, data = options.ports, options.data
+    postgres = Postgres(data / "postgres")
+    await supervisor.start(postgres.service())
+    env = environment(ports, await postgres.ensure_database(DATABASE))
+    await supervisor.start(
+        temporal_service(
+            port=ports.temporal,
+            ui_port=ports.temporal_ui,
+            database=data / "temporal.sqlite",
+            search_attributes=SEARCH_ATTRIBUTES,
+            codec_endpoint=f"{ports.url('api')}/codec",
+        )
+    )
+    await supervisor.start(emulators(ports, data, env))
+    await supervisor.run(Command(name="migrations", argv=python("-m", "adapters.postgres.migrate"), env=env))
+    await supervisor.run(Command(name="seed", argv=python("-m", "dev.seed"), env=env))
+    await supervisor.start(worker(ports, env, reload=options.reload))
+    await supervisor.start(api(ports, env, reload=options.reload))
+    return env
+
+
+def emulators(ports: Ports, data: Path, env: dict[str, str]) -> Service:
+    listening = {ports.option(name): getattr(ports, name) for name in ("stripe", "manufacturer", "s3")}
+    return Service(
+        command=Command(
+            name="emulators",
+            argv=python("-m", "dev.emulators", "--data", str(data / "emulators")),
+            env=env,
+            listens_on=listening,
+        ),
+        ready=all_of(answers(f"{ports.url(name)}/_emulator/faults") for name in ("stripe", "manufacturer", "s3")),
+    )
+
+
+def api(ports: Ports, env: dict[str, str], *, reload: bool) -> Service:
+    reloading = ["--reload", *(word for folder in SHIPPED for word in ("--reload-dir", folder))] if reload else []
+    return Service(
+        command=Command(
+            name="api",
+            argv=python("-m", "uvicorn", "api.app:create", "--factory", "--port", str(ports.api), *reloading),
+            env=env,
+            listens_on={ports.option("api"): ports.api},
+        ),
+        ready=answers(f"{ports.url('api')}/health"),
+    )
+
+
+def worker(ports: Ports, env: dict[str, str], *, reload: bool) -> Service:
+    command = python("-m", "worker")
+    if reload:
+        command = python("-m", "watchfiles", "--filter", "python", f"{command[0]} -m worker", "worker.py", *SHIPPED)
+    return Service(
+        # The orders that run finish their step: longer than the longest call that moves money.
+        command=Command(name="worker", argv=command, env=env, stop_within=timedelta(seconds=50)),
+        ready=_polls(ports.address("temporal"), ORDERS_TASK_QUEUE),
+    )
+
+
+def show_addresses(options: Options, console: Console) -> None:
+    ports = options.ports
+    console.print()
+    for what, url in (
+        ("API", f"{ports.url('api')}/docs"),
+        ("Temporal", ports.url("temporal_ui")),
+        ("Stripe", ports.url("stripe")),
+        ("Data and logs", str(options.data)),
+    ):
+        console.print(f"  {what:<14} {url}", highlight=False)
+    console.print(f"  {'Operator':<14} {OPERATOR_NAME} / {OPERATOR_SECRET}\n", highlight=False)
+
+
+@contextmanager
+def claimed(data: Path) -> Iterator[int]:
+    """Make the data folder and hold it: yields the locked file's descriptor.
+
+    The guard holds it too, so after a `kill -9` the next run waits until the last child of the one before has stopped.
+    Raises `RunnerError` when another runner is alive there, or when the folder belongs to somebody else.
+    """
+    try:
+        (data / "logs").mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except PermissionError as error:
+        raise RunnerError(f"{data} belongs to somebody else; remove it, or choose another with --data.") from error
+    try:
+        _lock(descriptor, data)
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, data: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = int(os.pread(descriptor, 20, 0) or 0)
+            if psutil.pid_exists(holder):
+                raise RunnerError(
+                    f"Another run (process {holder}) uses {data}: stop it, or choose another folder with --data "
+                    "and other ports with --port-offset."
+                ) from error
+            if time.monotonic() > deadline:
+                raise RunnerError(f"The children of an earlier run still use {data}; see {data}/logs/guard.log.") from error
+            time.sleep(0.1)
+        else:
+            return
+
+
+@contextmanager
+def stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
+    """The first Ctrl-C cancels the running task, which stops everything in order; the next one ends every child at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop() -> None:
+        if task is None or task.cancelling():
+            supervisor.kill()
+        else:
+            task.cancel()
+
+    for name in names:
+        loop.add_signal_handler(name, stop)
+    try:
+        yield
+    finally:
+        for name in names:
+            loop.remove_signal_handler(name)
+
+
+def _polls(address: str, task_queue: str) -> Probe:
+    """A probe: a worker asks this task queue for work."""
+
+    async def probe() -> None:
+        client = await Client.connect(address)
+        request = DescribeTaskQueueRequest(
+            namespace=NAMESPACE,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        try:
+            description = await client.workflow_service.describe_task_queue(request)
+        except RPCError as error:
+            raise NotReady(str(error)) from error
+        if not description.pollers:
+            raise NotReady(f"nobody asks {task_queue} for work")
+
+    return probe
