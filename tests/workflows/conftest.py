@@ -1,0 +1,208 @@
+"""An order's whole life with an in-memory world, on a server that skips the time nobody needs."""
+
+import shutil
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.artwork import ArtworkActivities
+from activities.order import OrderActivities
+from activities.payment import PaymentActivities
+from activities.poller import PollerActivities
+from activities.production import ProductionActivities
+from config.interceptors import ErrorTranslation
+from models.order import (
+    Address,
+    Channel,
+    Checkout,
+    CheckoutRequest,
+    Customer,
+    Operator,
+    OrderInput,
+    OrderResult,
+    OrderStatus,
+    Shipment,
+    order_workflow_id,
+)
+from models.payment import PaymentReport, PaymentView
+from models.production import ManufacturerOrderStatus, PrintReference, ProductionReport, ProductionStage
+from tests.fakes import (
+    FakeGateway,
+    FakeLinks,
+    FakeManufacturer,
+    FakeOrderBook,
+    FakeReferenceBook,
+    FakeRenderer,
+    FakeStore,
+)
+from workflows.attributes import SEARCH_ATTRIBUTES
+from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
+from workflows.order import OrderWorkflow
+from workflows.poller import StatusPoller
+from workflows.refund import RefundWorkflow
+
+PACKER = Operator(operator="packer@shop", reason="daily round")
+
+
+class Shop:
+    """The pipeline's workflows and activities over fakes, and the hands of everybody who acts on an order."""
+
+    def __init__(self, env: WorkflowEnvironment) -> None:
+        self.env = env
+        self.client: Client = env.client
+        self.gateway = FakeGateway()
+        self.orders = FakeOrderBook()
+        self.store = FakeStore()
+        self.renderer = FakeRenderer()
+        self.manufacturer = FakeManufacturer()
+        self.references = FakeReferenceBook()
+        self.order_id = uuid.uuid4()
+
+    def workers(self) -> list[Worker]:
+        orders = OrderActivities(self.orders)
+        payments = PaymentActivities(self.gateway, self.orders)
+        artwork = ArtworkActivities(self.store, self.renderer, self.orders)
+        production = ProductionActivities(self.manufacturer, self.orders, FakeLinks(self.store))
+        poller = PollerActivities(self.manufacturer, self.references)
+        interceptors = [ErrorTranslation()]
+        return [
+            Worker(
+                self.client,
+                task_queue=ORDERS_TASK_QUEUE,
+                workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
+                activities=[*activities_of(orders), *activities_of(payments)],
+                interceptors=interceptors,
+            ),
+            Worker(self.client, task_queue=ARTWORK_TASK_QUEUE, activities=activities_of(artwork), interceptors=interceptors),
+            Worker(
+                self.client,
+                task_queue=MANUFACTURER_TASK_QUEUE,
+                activities=[*activities_of(production), *activities_of(poller)],
+                interceptors=interceptors,
+            ),
+        ]
+
+    @property
+    def handle(self) -> WorkflowHandle[OrderWorkflow, OrderResult]:
+        return self.client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(self.order_id))
+
+    @property
+    def story(self) -> list[OrderStatus]:
+        return self.orders.story(self.order_id)
+
+    @property
+    def reference(self) -> PrintReference:
+        """The print reference accepted last."""
+        return list(self.manufacturer.accepted)[-1]
+
+    def request(self, **changes: object) -> CheckoutRequest:
+        customer = Customer(
+            name="Ada Lovelace",
+            email="ada@example.com",
+            address=Address(line1="12 St James's Square", city="London", postcode="SW1Y 4JH", country="United Kingdom"),
+        )
+        asked = CheckoutRequest(
+            channel=Channel.WEB, upload_name="upload.png", brand="APPLE", model="iPhone 15 Pro", amount=3500, customer=customer
+        )
+        return asked.model_copy(update=changes)
+
+    async def checkout(self, request: CheckoutRequest | None = None, *, update_id: str | None = None) -> Checkout:
+        """What the storefront's checkout call does."""
+        asked = request or self.request()
+        start = WithStartWorkflowOperation(
+            OrderWorkflow.run,
+            OrderInput(order_id=self.order_id, channel=asked.channel),
+            id=order_workflow_id(self.order_id),
+            task_queue=ORDERS_TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        )
+        return await self.client.execute_update_with_start_workflow(
+            OrderWorkflow.checkout, asked, start_workflow_operation=start, id=update_id
+        )
+
+    async def report_payment(self, session_id: str | None = None) -> PaymentView:
+        """What the webhook and the success page do."""
+        return await self.handle.execute_update(
+            OrderWorkflow.report_payment, PaymentReport(session_id=session_id or self.gateway.session.session_id)
+        )
+
+    async def pay(self, *, capture_before: datetime | None = None) -> None:
+        """What the customer does at Stripe, webhook not included."""
+        deadline = capture_before or await self.env.get_current_time() + timedelta(days=7)
+        self.gateway.pay(self.gateway.session.session_id, capture_before=deadline)
+
+    async def machine_says(self, stage: ProductionStage, status: ManufacturerOrderStatus) -> None:
+        """What the poller does when the print takes its next step."""
+        self.manufacturer.states[self.reference] = status
+        report = ProductionReport(reference=self.reference, stage=stage, status=status, at=await self.env.get_current_time())
+        await self.handle.signal(OrderWorkflow.production_reported, report)
+
+    async def print_and_deliver(self) -> OrderResult:
+        """Everything after acceptance, at its best."""
+        await self.machine_says(ProductionStage.PRINTED, ManufacturerOrderStatus.PRINTED)
+        await self.machine_says(ProductionStage.OUT_OF_MACHINE, ManufacturerOrderStatus.DELIVERED)
+        await self.until(OrderStatus.TO_SHIP)
+        shipment = Shipment(**PACKER.model_dump(), carrier="Royal Mail", tracking="AB123456789GB")
+        await self.handle.execute_update(OrderWorkflow.mark_shipped, shipment)
+        await self.until(OrderStatus.SHIPPED)
+        await self.handle.execute_update(OrderWorkflow.mark_delivered, PACKER)
+        return await self.handle.result()
+
+    async def until(self, status: OrderStatus) -> None:
+        """Let the order run until its row says `status`; the server's clock moves by the second, nobody sleeps."""
+        for _ in range(2_000):
+            if self.orders.steps[self.order_id] and self.orders.last(self.order_id).status is status:
+                return
+            await self.env.sleep(timedelta(milliseconds=20))
+        raise AssertionError(f"{status} was never reached: {self.story}")
+
+
+def activities_of(steps: object) -> list[object]:
+    """Every activity of a class."""
+    methods = (getattr(steps, name) for name in dir(steps) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+def test_server() -> str:
+    beside = Path(sys.executable).with_name("temporal-test-server")
+    found = str(beside) if beside.exists() else shutil.which("temporal-test-server")
+    assert found, "temporal-test-server is not installed: run `make test`"
+    return found
+
+
+@pytest.fixture
+async def env() -> AsyncIterator[WorkflowEnvironment]:
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=test_server(), data_converter=pydantic_data_converter
+    ) as environment:
+        request = AddSearchAttributesRequest(namespace=environment.client.namespace)
+        for key in SEARCH_ATTRIBUTES:
+            request.search_attributes[key.name] = key.indexed_value_type.value
+        await environment.client.operator_service.add_search_attributes(request)
+        yield environment
+
+
+@pytest.fixture
+async def shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
+    """An open shop: all three task queues are served."""
+    shop = Shop(env)
+    orders, artwork, manufacturer = shop.workers()
+    async with orders, artwork, manufacturer:
+        yield shop
+
+
+@pytest.fixture
+def order_id(shop: Shop) -> UUID:
+    return shop.order_id
