@@ -166,13 +166,13 @@ class OrderWorkflow:
     @mark_delivered.validator
     def _may_deliver(self, by: Operator) -> None:
         named(by)
-        if self._life.progress.status is not OrderStatus.SHIPPED:
+        if self._delivery.shipment is None or self._life.ended:
             raise refused(f"only a shipped order is delivered; this one is {self._life.progress.status}")
 
     @mark_collected.validator
     def _may_collect(self, by: Operator) -> None:
         named(by)
-        if self._life.progress.status is not OrderStatus.READY_FOR_COLLECTION:
+        if self._life.is_posted or not self._fulfilment.is_out or self._life.ended:
             raise refused(f"only what lies ready is collected; this order is {self._life.progress.status}")
 
     @mark_resolved.validator

@@ -1,0 +1,181 @@
+"""From the inbox to the workflow: what was written down at the door is handed over here, again and again until it has arrived.
+
+The loop runs in the worker, so that a webhook's 2xx needs nothing but the database.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from temporalio.client import Client, WorkflowUpdateStage
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.ports import Inbox
+from models.errors import ProviderUnavailable
+from models.inbox import InboxMessage, InboxSource, InboxState
+from models.order import order_workflow_id
+from models.payment import PaymentReport, refund_workflow_id
+from models.production import PollerInput
+from workflows.options import ORDERS_TASK_QUEUE
+from workflows.order import OrderWorkflow
+from workflows.poller import STATUS_POLLER_ID, StatusPoller
+from workflows.refund import RefundWorkflow
+
+SWEEP = timedelta(seconds=5)
+"""What a lost notification costs at most."""
+BATCH = 50
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=10)
+UPDATE_ACCEPTED_WITHIN = timedelta(seconds=10)
+
+INBOX_CHANNEL = "inbox"
+REFERENCES_CHANNEL = "references"
+
+log = structlog.get_logger(__name__)
+
+PAYMENT_FACTS: Mapping[str, str] = {
+    "checkout.session.completed": "paid",
+    "checkout.session.expired": "expired",
+    "payment_intent.amount_capturable_updated": "capturable",
+    "payment_intent.canceled": "canceled",
+}
+"""Stripe's event types that make an order look at its payment, and the fact's name in the update id."""
+REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
+"""Stripe's event types that make a refund look at itself."""
+ALARMING = frozenset({"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"})
+"""Cards and wallets never settle later: such an event means that a payment method is on which must not be."""
+
+
+class Notified(Protocol):
+    """Tells that there may be something to do."""
+
+    async def wait(self, patience: timedelta) -> set[str]:
+        """Return the channels that something was said on."""
+
+
+class InboxDrainer:
+    """Delivers messages, one per order at a time; whatever goes wrong postpones a message and never loses it."""
+
+    def __init__(self, inbox: Inbox, client: Client, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._inbox = inbox
+        self._client = client
+        self._clock = clock
+
+    async def run(self, notified: Notified) -> None:
+        """Drain whenever something came in, and every few seconds in case that nobody said so."""
+        await self._wake_poller()
+        while True:
+            heard = await notified.wait(SWEEP)
+            try:
+                if REFERENCES_CHANNEL in heard:
+                    await self._wake_poller()
+                while await self.drain_once() == BATCH:
+                    pass
+            except (ProviderUnavailable, RPCError) as outage:
+                log.warning("inbox waits", reason=str(outage)[:200])
+
+    async def drain_once(self) -> int:
+        """Deliver what is due now; return how many messages were taken up."""
+        messages = await self._inbox.claim(at=self._clock(), limit=BATCH)
+        await asyncio.gather(*(self._handle(message) for message in messages))
+        return len(messages)
+
+    async def _handle(self, message: InboxMessage) -> None:
+        try:
+            state, note = await self._deliver(message)
+        except (ProviderUnavailable, RPCError, TimeoutError) as failure:
+            await self._postpone(message, InboxState.WAITING, f"{type(failure).__name__}: {failure}"[:200])
+            return
+        if state is InboxState.WAITING:
+            await self._postpone(message, InboxState.UNMATCHED, note)
+            log.warning("inbox message names nothing that we know", kind=message.kind, note=note, attempts=message.attempts)
+            return
+        await self._inbox.settle(message.id, state, at=self._clock(), note=note)
+
+    async def _postpone(self, message: InboxMessage, state: InboxState, note: str) -> None:
+        pause = min(FIRST_PAUSE * 2 ** min(message.attempts, 20), LONGEST_PAUSE)
+        await self._inbox.postpone(message.id, until=self._clock() + pause, state=state, note=note)
+
+    async def _deliver(self, message: InboxMessage) -> tuple[InboxState, str]:
+        match message.source:
+            case InboxSource.STRIPE if message.kind in PAYMENT_FACTS:
+                return await self._report_payment(message)
+            case InboxSource.STRIPE if message.kind in REFUND_EVENTS:
+                return await self._report_refund(message)
+            case InboxSource.MANUFACTURER:
+                return await self._make_due(message)
+            case _:
+                if message.kind in ALARMING:
+                    log.error("a payment method that settles later is switched on at Stripe", kind=message.kind)
+                return InboxState.RECORDED, "nothing follows from it"
+
+    async def _report_payment(self, message: InboxMessage) -> tuple[InboxState, str]:
+        order_id = await self._order_of(message)
+        if order_id is None or message.reference is None:
+            return InboxState.WAITING, "no order of ours is named"
+        handle = self._client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+        try:
+            await handle.start_update(
+                OrderWorkflow.report_payment,
+                PaymentReport(session_id=message.reference),
+                id=f"{message.reference}:{PAYMENT_FACTS[message.kind]}",
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                rpc_timeout=UPDATE_ACCEPTED_WITHIN,
+            )
+        except RPCError as refusal:
+            if refusal.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            if await self._is_closed(order_workflow_id(order_id)):
+                return InboxState.RECORDED, "the order had ended"
+            return InboxState.WAITING, "the order does not exist yet"
+        return InboxState.DELIVERED, ""
+
+    async def _order_of(self, message: InboxMessage) -> UUID | None:
+        if message.order_id is not None or message.reference is None:
+            return message.order_id
+        return await self._inbox.order_of(message.reference)
+
+    async def _is_closed(self, workflow_id: str) -> bool:
+        try:
+            description = await self._client.get_workflow_handle(workflow_id).describe()
+        except RPCError as refusal:
+            if refusal.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return description.close_time is not None
+
+    async def _report_refund(self, message: InboxMessage) -> tuple[InboxState, str]:
+        metadata = message.payload.get("data", {}).get("object", {}).get("metadata") or {}
+        number = str(metadata.get("refund_number", ""))
+        if message.order_id is None or not number.isdecimal():
+            return InboxState.RECORDED, "not a refund of ours"
+        handle = self._client.get_workflow_handle_for(RefundWorkflow.run, refund_workflow_id(message.order_id, int(number)))
+        try:
+            await handle.signal(RefundWorkflow.refund_reported)
+        except RPCError as refusal:
+            if refusal.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return InboxState.RECORDED, "the refund had ended"
+        return InboxState.DELIVERED, ""
+
+    async def _make_due(self, message: InboxMessage) -> tuple[InboxState, str]:
+        """A callback is a hint, never a proof: the manufacturer is asked about what it names."""
+        if message.reference is None or not await self._inbox.make_due(message.reference, at=self._clock()):
+            return InboxState.UNMATCHED, "a reference that we never gave out"
+        return InboxState.DELIVERED, ""
+
+    async def _wake_poller(self) -> None:
+        await self._client.start_workflow(
+            StatusPoller.run,
+            PollerInput(),
+            id=STATUS_POLLER_ID,
+            task_queue=ORDERS_TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal="wake",
+            static_summary="asks the manufacturer about everything that is due",
+        )

@@ -1,0 +1,169 @@
+"""The worker: builds adapters, activities and Workers, and runs until it is told to stop. The second composition root.
+
+One process serves all task queues or those that `WORKER_TASK_QUEUES` names.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import httpx
+import structlog
+from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+from activities.artwork import ArtworkActivities
+from activities.order import OrderActivities
+from activities.payment import PaymentActivities
+from activities.poller import PollerActivities
+from activities.production import ProductionActivities
+from adapters.links import SignedImageLinks
+from adapters.manufacturer.client import connect as manufacturer_client
+from adapters.postgres.engine import Database
+from adapters.postgres.inbox import PostgresInbox
+from adapters.postgres.notifications import listening
+from adapters.postgres.order_book import PostgresOrderBook
+from adapters.postgres.reference_book import PostgresReferenceBook
+from adapters.r2 import open_store
+from adapters.rendering.renderer import PillowRenderer
+from adapters.stripe import connect as stripe_gateway
+from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL, InboxDrainer
+from config.logging import configure_logging
+from config.settings import Settings, SettingsError, WorkerSettings, load_settings
+from config.temporal import connect
+from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
+from workflows.order import OrderWorkflow
+from workflows.poller import StatusPoller
+from workflows.refund import RefundWorkflow
+
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller]
+
+LINK_TIMEOUT = 30.0
+"""Seconds for reading one print file back through the front door."""
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set; running activities then get `WORKER_GRACEFUL_SHUTDOWN` to finish."""
+    async with AsyncExitStack() as stack:
+        client = await connect(settings.temporal, runtime=_runtime(settings))
+        database = Database.connect_to(settings.database, application_name="pimpmycase-worker")
+        stack.push_async_callback(database.dispose)
+        workers = await build_workers(settings, client, database, stack)
+        notifications = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL, REFERENCES_CHANNEL))
+        for worker in workers:
+            await stack.enter_async_context(worker)
+        drainer = asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(notifications))
+        stack.push_async_callback(_stop, drainer)
+        log.info("worker serves", task_queues=settings.worker.task_queues)
+        await _until_stopped(stop, drainer)
+        log.info("worker stops: running activities finish first")
+
+
+async def build_workers(settings: Settings, client: Client, database: Database, stack: AsyncExitStack) -> list[Worker]:
+    """Plug the adapters into the ports (mypy checks the fit here) and the activities into one Worker per task queue."""
+    http = await stack.enter_async_context(httpx.AsyncClient(timeout=LINK_TIMEOUT))
+    book = PostgresOrderBook(database)
+    gateway = await stack.enter_async_context(stripe_gateway(settings.stripe, settings.storefront))
+    partner = await stack.enter_async_context(manufacturer_client(settings.manufacturer))
+    store = await stack.enter_async_context(open_store(settings.storage))
+    renderer = stack.enter_context(PillowRenderer(workers=settings.worker.artwork_concurrency))
+
+    orders = OrderActivities(book)
+    payment = PaymentActivities(gateway, book)
+    artwork = ArtworkActivities(store, renderer, book)
+    production = ProductionActivities(partner, book, SignedImageLinks.from_settings(settings.image_link, http))
+    poller = PollerActivities(partner, PostgresReferenceBook(database))
+
+    activities: dict[str, list[Callable[..., Any]]] = {
+        ORDERS_TASK_QUEUE: [
+            orders.place_order,
+            orders.record,
+            orders.release_hold,
+            payment.open_checkout,
+            payment.look_at_payment,
+            payment.expire_checkout,
+            payment.capture_payment,
+            payment.void_payment,
+            payment.request_refund,
+            payment.read_refund,
+        ],
+        ARTWORK_TASK_QUEUE: [artwork.prepare_print_file],
+        MANUFACTURER_TASK_QUEUE: [
+            production.announce_payment,
+            production.submit_order,
+            production.find_submission,
+            production.read_production,
+            poller.poll_due,
+        ],
+    }
+    return [_worker(client, queue, activities[queue], settings.worker) for queue in settings.worker.task_queues]
+
+
+def _worker(client: Client, task_queue: str, activities: list[Callable[..., Any]], settings: WorkerSettings) -> Worker:
+    concurrency = {
+        ORDERS_TASK_QUEUE: settings.orders_concurrency,
+        ARTWORK_TASK_QUEUE: settings.artwork_concurrency,
+        MANUFACTURER_TASK_QUEUE: settings.manufacturer_concurrency,
+    }
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=WORKFLOWS if task_queue == ORDERS_TASK_QUEUE else [],
+        activities=activities,
+        max_concurrent_workflow_tasks=settings.workflow_concurrency,
+        max_cached_workflows=settings.cached_workflows,
+        max_concurrent_activities=concurrency[task_queue],
+        graceful_shutdown_timeout=settings.graceful_shutdown,
+        deployment_config=_deployment(settings),
+    )
+
+
+def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
+    if not settings.versioning:
+        return None
+    version = WorkerDeploymentVersion(deployment_name=settings.deployment_name, build_id=settings.build_id or "")
+    return WorkerDeploymentConfig(version=version, use_worker_versioning=True)
+
+
+def _runtime(settings: Settings) -> Runtime | None:
+    address = settings.telemetry.metrics_address
+    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address))) if address else None
+
+
+async def _until_stopped(stop: asyncio.Event, drainer: asyncio.Task[None]) -> None:
+    """Wait for the signal; a drainer that dies is a bug that must not go unnoticed, so it takes the process down."""
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopped, drainer], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if drainer.done():
+        drainer.result()
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def main() -> None:
+    """Read the settings, and run until SIGTERM or SIGINT."""
+    settings = load_settings()
+    configure_logging(settings.logging)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except SettingsError as error:
+        sys.exit(str(error))
