@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from dev.guard import ROOT, Guard
+from dev.guard import ROOT, Guard, living_members
 
 LAST_LINES = 15
 
@@ -95,10 +96,14 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """End the whole process group at once."""
+        """End the whole process group at once; returns when nobody of it is left."""
         with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
+        # A grandchild is not ours to wait for, and dies a moment after the signal.
+        deadline = time.monotonic() + 5
+        while living_members(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
         self._guard.forget(self.pid)
 
     def obituary(self) -> str:

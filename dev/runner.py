@@ -46,7 +46,7 @@ class Options:
 
 async def run(options: Options, console: Console) -> None:
     """Run the world until the order is played (`once`), somebody stops it, or a child dies (`RunnerError`)."""
-    with claimed(options.data) as lock, Guard(log=options.data / "logs" / "guard.log", keep_open=(lock,)) as guard:
+    with claimed(options.data, console) as lock, Guard(log=options.data / "logs" / "guard.log", keep_open=(lock,)) as guard:
         supervisor = Supervisor(logs=options.data / "logs", guard=guard, console=console)
         with stopped_by_signals(supervisor):
             async with supervisor:
@@ -133,7 +133,7 @@ def show_addresses(options: Options, console: Console) -> None:
 
 
 @contextmanager
-def claimed(data: Path) -> Iterator[int]:
+def claimed(data: Path, console: Console) -> Iterator[int]:
     """Make the data folder and hold it: yields the locked file's descriptor.
 
     The guard holds it too, so after a `kill -9` the next run waits until the last child of the one before has stopped.
@@ -145,7 +145,7 @@ def claimed(data: Path) -> Iterator[int]:
     except PermissionError as error:
         raise RunnerError(f"{data} belongs to somebody else; remove it, or choose another with --data.") from error
     try:
-        _lock(descriptor, data)
+        _lock(descriptor, data, console)
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield descriptor
@@ -153,8 +153,13 @@ def claimed(data: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, data: Path) -> None:
+def _lock(descriptor: int, data: Path, console: Console) -> None:
     deadline = time.monotonic() + 60
+    with console.status("waiting for the children of an earlier run to stop"):
+        _wait_for_lock(descriptor, data, deadline)
+
+
+def _wait_for_lock(descriptor: int, data: Path, deadline: float) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

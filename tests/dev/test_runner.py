@@ -22,8 +22,9 @@ from dev.world import Ports, environment
 HOLDER = """
 import os, sys
 from pathlib import Path
+from rich.console import Console
 from dev.runner import claimed
-with claimed(Path(sys.argv[1])):
+with claimed(Path(sys.argv[1]), Console(quiet=True)):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -75,7 +76,10 @@ class TestDataFolder:
         ):
             assert first.stdout is not None
             first.stdout.readline()
-            with pytest.raises(RunnerError, match=rf"Another run \(process {first.pid}\) uses "), claimed(tmp_path):
+            with (
+                pytest.raises(RunnerError, match=rf"Another run \(process {first.pid}\) uses "),
+                claimed(tmp_path, Console(quiet=True)),
+            ):
                 pass
             first.kill()
 
@@ -84,7 +88,7 @@ class TestDataFolder:
             assert first.stdout is not None
             first.stdout.readline()
             first.kill()
-        with claimed(tmp_path):
+        with claimed(tmp_path, Console(quiet=True)):
             assert (tmp_path / "lock").read_text() == str(os.getpid())
 
     def test_the_guard_of_a_killed_run_keeps_it_until_the_last_child_has_stopped(self, tmp_path: Path):
@@ -93,7 +97,7 @@ class TestDataFolder:
         stubborn = "import pathlib, signal, sys, time\nprint('up', flush=True)\nsignal.sigwait([signal.SIGTERM])"
         slow_stop = f"signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n{stubborn}\npathlib.Path(sys.argv[1]).touch()"
         command = python("-c", f"import signal\n{slow_stop}", str(log))
-        with claimed(tmp_path) as lock:
+        with claimed(tmp_path, Console(quiet=True)) as lock:
             guard = Guard(log=tmp_path / "guard.log", keep_open=(lock,))
             child = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
             assert child.stdout is not None
@@ -102,7 +106,7 @@ class TestDataFolder:
             (tmp_path / "lock").write_text("0")
         assert guard._process.stdin is not None
         guard._process.stdin.close()
-        with claimed(tmp_path):
+        with claimed(tmp_path, Console(quiet=True)):
             assert log.exists()
         child.stdout.close()
         child.wait()
@@ -111,7 +115,7 @@ class TestDataFolder:
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_a_folder_of_somebody_else_is_named(self, tmp_path: Path):
         tmp_path.chmod(0o500)
-        with pytest.raises(RunnerError, match="belongs to somebody else"), claimed(tmp_path / "data"):
+        with pytest.raises(RunnerError, match="belongs to somebody else"), claimed(tmp_path / "data", Console(quiet=True)):
             pass
 
 
