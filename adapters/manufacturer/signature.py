@@ -17,24 +17,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from pydantic import SecretStr
+
+from config.groups import ManufacturerSettings
 
 Value: TypeAlias = "str | int | Decimal | Sequence[Value] | Mapping[str, Value]"
 Fields: TypeAlias = Mapping[str, Value]
 Body: TypeAlias = Fields | Sequence[str] | Sequence[Fields]
 
-_SYSTEM_NAME = "mobileShell"
 _REQUEST_SOURCE = "en"
-
-
-class DialectName(StrEnum):
-    """Which description of the interface the manufacturer's server follows."""
-
-    GUIDE = "guide"
-    INTERFACE = "interface"
 
 
 class UnsignableBodyError(ValueError):
@@ -51,6 +44,7 @@ class Credentials:
     account: str
     password: SecretStr
     fixed_key: SecretStr
+    system_name: str = "mobileShell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +55,12 @@ class SignedBody:
     headers: Mapping[str, str] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedForm:
-    """The text fields and headers of a multipart upload; the file itself is never signed."""
-
-    fields: Mapping[str, str] = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-
-
 class Dialect(Protocol):
     """One way of authenticating and signing; stateless, so one object serves every concurrent call."""
 
     @property
-    def name(self) -> DialectName:
-        """Which of the two it is."""
-
-    @property
     def needs_login(self) -> bool:
         """Whether calls carry a token from ``user/login``."""
-
-    @property
-    def machine_pay_type(self) -> int:
-        """The ``pay_type`` that this description gives to a payment at the machine."""
 
     def sign_login(self) -> SignedBody:
         """Encode and sign the body of ``user/login``."""
@@ -93,16 +71,11 @@ class Dialect(Protocol):
     def sign_references(self, references: Sequence[str]) -> SignedBody:
         """Encode and sign the body of a status query for several of our references; raises UnsignableBodyError."""
 
-    def sign_form(self, fields: Fields) -> SignedForm:
-        """Sign the text fields of a multipart upload; raises UnsignableBodyError."""
-
 
 class GuideDialect:
     """Credentials and signature inside the body; keys and values are signed."""
 
-    name = DialectName.GUIDE
     needs_login = False
-    machine_pay_type = 10
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -113,31 +86,20 @@ class GuideDialect:
 
     def sign(self, fields: Fields) -> SignedBody:
         """Add account, password and sign to ``fields`` and encode them."""
-        lexemes = self._signed_fields(fields)
+        lexemes = _lexemes({**fields, **_login_fields(self._credentials)})
+        text = "".join(key + lexeme.scalar(key) for key, lexeme in lexemes.items())
+        lexemes["sign"] = _lexeme("sign", _digest(text + self._credentials.fixed_key.get_secret_value()))
         return SignedBody(content=_object_text(lexemes).encode(), headers={})
 
     def sign_references(self, references: Sequence[str]) -> SignedBody:
         """Put the references, joined by commas, into ``third_id``: the guide shows no call whose body is a list."""
         return self.sign({"third_id": ",".join(references)})
 
-    def sign_form(self, fields: Fields) -> SignedForm:
-        """Add account, password and sign as further text fields."""
-        lexemes = self._signed_fields(fields)
-        return SignedForm(fields={key: lexeme.scalar(key) for key, lexeme in lexemes.items()}, headers={})
-
-    def _signed_fields(self, fields: Fields) -> dict[str, "_Lexeme"]:
-        lexemes = _lexemes({**fields, **_login_fields(self._credentials)})
-        text = "".join(key + lexeme.scalar(key) for key, lexeme in lexemes.items())
-        lexemes["sign"] = _lexeme("sign", _digest(text + self._credentials.fixed_key.get_secret_value()))
-        return lexemes
-
 
 class InterfaceDialect:
     """Signature and token in headers; values alone are signed, followed by the system name."""
 
-    name = DialectName.INTERFACE
     needs_login = True
-    machine_pay_type = 5
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -154,11 +116,6 @@ class InterfaceDialect:
         """Send the references as a JSON array of strings; such a body signs as system name and fixed key alone."""
         return self.sign_body(references)
 
-    def sign_form(self, fields: Fields) -> SignedForm:
-        """Sign the text fields of an upload; for ``file/upload`` that is ``type`` alone."""
-        lexemes = _lexemes(fields)
-        return SignedForm(fields={key: lexeme.scalar(key) for key, lexeme in lexemes.items()}, headers=self._headers(lexemes))
-
     def sign_body(self, body: Body) -> SignedBody:
         """Encode any body: an object, a list of strings (nothing of it is signed) or a list of objects (the first is signed)."""
         if isinstance(body, Mapping):
@@ -171,14 +128,17 @@ class InterfaceDialect:
     def _headers(self, lexemes: Mapping[str, "_Lexeme"]) -> dict[str, str]:
         text = "".join(lexeme.signed for lexeme in lexemes.values() if lexeme.signed is not None)
         return {
-            "sign": _digest(text + _SYSTEM_NAME + self._credentials.fixed_key.get_secret_value()),
+            "sign": _digest(text + self._credentials.system_name + self._credentials.fixed_key.get_secret_value()),
             "req_source": _REQUEST_SOURCE,
         }
 
 
-def dialect_for(name: DialectName, credentials: Credentials) -> Dialect:
-    """Build the dialect that a setting names."""
-    return GuideDialect(credentials) if name is DialectName.GUIDE else InterfaceDialect(credentials)
+def dialect_for(settings: ManufacturerSettings) -> Dialect:
+    """Build the dialect that the settings name."""
+    credentials = Credentials(
+        account=settings.account, password=settings.password, fixed_key=settings.fixed_key, system_name=settings.system_name
+    )
+    return GuideDialect(credentials) if settings.dialect == "guide" else InterfaceDialect(credentials)
 
 
 def _login_fields(credentials: Credentials) -> dict[str, str]:

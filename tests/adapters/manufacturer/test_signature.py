@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -13,13 +13,13 @@ from pydantic import SecretStr
 
 from adapters.manufacturer.signature import (
     Credentials,
-    DialectName,
     Fields,
     GuideDialect,
     InterfaceDialect,
     UnsignableBodyError,
     dialect_for,
 )
+from config.groups import ManufacturerSettings
 
 CREDENTIALS = Credentials("EXAMPLE-ACCOUNT", SecretStr("EXAMPLE-PASSWORD"), SecretStr("EXAMPLE-FIXED-VALUE"))
 GUIDE = GuideDialect(CREDENTIALS)
@@ -92,16 +92,6 @@ class TestGuide:
         with pytest.raises(UnsignableBodyError, match="goods"):
             GUIDE.sign({"goods": {"id": "G1"}})
 
-    def test_an_upload_signs_its_text_fields_and_sends_the_credentials_beside_them(self) -> None:
-        form = GUIDE.sign_form({"type": 23})
-        text = "accountEXAMPLE-ACCOUNTpasswordEXAMPLE-PASSWORDtype23EXAMPLE-FIXED-VALUE"
-        assert form.fields == {
-            "account": "EXAMPLE-ACCOUNT",
-            "password": "EXAMPLE-PASSWORD",
-            "type": "23",
-            "sign": hashlib.md5(text.encode()).hexdigest(),
-        }
-
 
 class TestInterface:
     def test_nested_values_are_sent_but_not_signed(self) -> None:
@@ -114,11 +104,6 @@ class TestInterface:
         first: Fields = {"third_id": "OREN1", "status": 8}
         second: Fields = {"third_id": "OREN2", "status": 9}
         assert INTERFACE.sign_body([first, second]).headers == INTERFACE.sign(first).headers
-
-    def test_an_upload_signs_its_type_alone(self) -> None:
-        form = INTERFACE.sign_form({"type": 23})
-        assert form.fields == {"type": "23"}
-        assert form.headers["sign"] == hashlib.md5(b"23mobileShellEXAMPLE-FIXED-VALUE").hexdigest()
 
 
 class TestLexemes:
@@ -177,7 +162,7 @@ class TestLogin:
 
 class TestSecrets:
     def test_no_secret_stands_in_a_representation(self) -> None:
-        shown = f"{CREDENTIALS!r} {GUIDE.sign(ORDER_DATA)!r} {GUIDE.sign_form({'type': 23})!r} {INTERFACE.sign(ORDER_DATA)!r}"
+        shown = f"{CREDENTIALS!r} {GUIDE.sign(ORDER_DATA)!r} {INTERFACE.sign(ORDER_DATA)!r}"
         assert "EXAMPLE-PASSWORD" not in shown
         assert "EXAMPLE-FIXED-VALUE" not in shown
 
@@ -188,10 +173,26 @@ class TestSecrets:
             assert "EXAMPLE-FIXED-VALUE" not in signed.headers.values()
 
 
-def test_each_dialect_brings_its_own_code_for_a_payment_at_the_machine() -> None:
-    guide, interface = dialect_for(DialectName.GUIDE, CREDENTIALS), dialect_for(DialectName.INTERFACE, CREDENTIALS)
-    assert (guide.machine_pay_type, guide.needs_login) == (10, False)
-    assert (interface.machine_pay_type, interface.needs_login) == (5, True)
+def settings(dialect: Literal["guide", "interface"], system_name: str = "mobileShell") -> ManufacturerSettings:
+    return ManufacturerSettings(
+        base_url="http://127.0.0.1/mobileShell/en",
+        dialect=dialect,
+        account="EXAMPLE-ACCOUNT",
+        password=SecretStr("EXAMPLE-PASSWORD"),
+        fixed_key=SecretStr("EXAMPLE-FIXED-VALUE"),
+        system_name=system_name,
+        default_device_id="DEV000000001",
+    )
+
+
+class TestChoice:
+    def test_the_settings_name_the_dialect(self) -> None:
+        assert dialect_for(settings("guide")).sign(ORDER_DATA) == GUIDE.sign(ORDER_DATA)
+        assert dialect_for(settings("interface")).sign(ORDER_DATA) == INTERFACE.sign(ORDER_DATA)
+
+    def test_the_system_name_is_a_setting(self) -> None:
+        signed = dialect_for(settings("interface", system_name="otherShell")).sign({})
+        assert signed.headers["sign"] == hashlib.md5(b"otherShellEXAMPLE-FIXED-VALUE").hexdigest()
 
 
 class _Number(str):
