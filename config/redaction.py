@@ -70,7 +70,9 @@ _PRIVATE_TEXT = (
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]{6,}"), rf"\1 {HIDDEN}"),
+    # "basic edition" is a phone case, "Basic YW5u…" is a sign-in
+    (re.compile(r"\b([Bb]asic)\s+(?=[a-z+/]*[A-Z0-9=])[\w+/=]{6,}"), rf"\1 {HIDDEN}"),
     # Stripe's keys and signing secrets; a Checkout Session's id opens the customer's success page
     (re.compile(r"\b(?:(?:sk|rk|cs)_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_)[\w-]+"), HIDDEN),
     # user:password@ in an address

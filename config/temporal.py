@@ -63,7 +63,7 @@ async def connect(
         settings.address,
         namespace=settings.namespace,
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-        tls=_tls(settings),
+        tls=tls_of(settings),
         plugins=[pipeline_plugin(settings)],
         interceptors=interceptors,
         lazy=lazy,
@@ -109,7 +109,8 @@ async def missing_search_attributes(client: Client, keys: SearchAttributeKeys) -
     return [key for key in wanted if key.name not in known]
 
 
-def _tls(settings: TemporalSettings) -> bool | TLSConfig:
+def tls_of(settings: TemporalSettings) -> bool | TLSConfig:
+    """Return how to encrypt the connection, False for not at all. Raises `OSError` for a certificate that cannot be read."""
     if not settings.uses_tls:
         return False
     paths = (settings.tls_server_ca_cert_path, settings.tls_client_cert_path, settings.tls_client_key_path)
