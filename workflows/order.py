@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.checkout import CheckoutDesk
     from workflows.delivery import Delivery
     from workflows.fulfilment import Fulfilment
+    from workflows.handlers import update
     from workflows.life import OrderEnded, OrderLife, describe, named, refused
     from workflows.money_back import MoneyBack
 
@@ -68,12 +69,12 @@ class OrderWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
-    @workflow.update(description="Open, or open again, the checkout of this order. Sent by the storefront's checkout call.")
+    @update("Open, or open again, the checkout of this order. Sent by the storefront's checkout call.")
     async def checkout(self, request: CheckoutRequest) -> Checkout:
         """Price the order and return where the customer pays; the same request again gets the same Session."""
         return await self._checkout.ask(request)
 
-    @workflow.update(description="Somebody says that the order is paid: Stripe is asked. Sent by webhooks and the success page.")
+    @update("Somebody says that the order is paid: Stripe is asked. Sent by webhooks and the success page.")
     async def report_payment(self, report: PaymentReport) -> PaymentView:
         """Look, and if it is paid wait until the manufacturer has accepted the order or it stands still."""
         await self._checkout.report()
@@ -91,12 +92,12 @@ class OrderWorkflow:
         """Take news of the print; old news changes nothing."""
         self._fulfilment.report(report)
 
-    @workflow.update(description="Try again what the order is on hold for. After a failed print this orders a new print attempt.")
+    @update("Try again what the order is on hold for. After a failed print this orders a new print attempt.")
     async def retry_step(self, by: Operator) -> None:
         """Let an order that is on hold go on."""
         self._life.retry = by
 
-    @workflow.update(description="Cancel: money goes back unless the case is being made. Answers canceled or too_late.")
+    @update("Cancel: money goes back unless the case is being made. Answers canceled or too_late.")
     async def cancel(self, by: Operator) -> CancelOutcome:
         """Cancel before submission; afterwards ask the manufacturer, whose answer decides."""
         life = self._life
@@ -107,27 +108,27 @@ class OrderWorkflow:
             await life.record(life.progress.next(OrderStatus.CANCEL_REQUESTED, "the manufacturer decides", by=by))
         return await life.answer_to_cancel()
 
-    @workflow.update(description="Give captured money back (amount in pence, or all that is left). The order goes on.")
+    @update("Give captured money back (amount in pence, or all that is left). The order goes on.")
     async def refund(self, request: RefundRequest) -> RefundResult:
         """Give money back as a favour; to stop an order use `cancel`."""
         return await self._money_back.refund(request.amount or self._life.refundable, request.reason, operator=request.operator)
 
-    @workflow.update(description="The parcel has left: carrier and tracking number.")
+    @update("The parcel has left: carrier and tracking number.")
     async def mark_shipped(self, shipment: Shipment) -> None:
         """Take the packer's word."""
         self._delivery.shipment = shipment
 
-    @workflow.update(description="The parcel has arrived: completes the order.")
+    @update("The parcel has arrived: completes the order.")
     async def mark_delivered(self, by: Operator) -> None:
         """Complete a posted order."""
         self._delivery.delivered = by
 
-    @workflow.update(description="The customer has taken the case out of the machine: completes the order.")
+    @update("The customer has taken the case out of the machine: completes the order.")
     async def mark_collected(self, by: Operator) -> None:
         """Complete an order that was collected."""
         self._delivery.collected = by
 
-    @workflow.update(description="The matter that the order is on hold for was settled by a person outside of the system.")
+    @update("The matter that the order is on hold for was settled by a person outside of the system.")
     async def mark_resolved(self, by: Operator) -> None:
         """Take over from a person who has settled what the order could not."""
         self._life.resolution = by

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         RequestRefund,
     )
     from workflows.attributes import AMOUNT_MINOR, NEEDS_ATTENTION
+    from workflows.handlers import update
     from workflows.life import describe, failure_type, named, refused
     from workflows.options import COMPENSATION, REFUND_LOOK
 
@@ -123,12 +124,12 @@ class RefundWorkflow:
         """Have the refund read again."""
         self._look_wanted = True
 
-    @workflow.update(description="Try the refund again.")
+    @update("Try the refund again.")
     async def retry_step(self, by: Operator) -> None:
         """Let a failed refund be tried again under the next key."""
         self._retry = by
 
-    @workflow.update(description="The money went back by another way; this refund ends.")
+    @update("The money went back by another way; this refund ends.")
     async def mark_resolved(self, by: Operator) -> None:
         """Take over from a person."""
         self._resolution = by
