@@ -11,6 +11,7 @@ class Brand(Base):
 
     Attributes:
         id: Slug of ours, `iphone`.
+        is_listed: Whether customers see it; one that is listed and not available is shown greyed out.
         match_names: Normalised spellings by which an order may name it (`models.catalog.match_name`).
     """
 
@@ -26,5 +27,6 @@ class Brand(Base):
     frame_color: Mapped[str]
     button_color: Mapped[str]
     subtitle: Mapped[str]
+    is_listed: Mapped[bool]
     is_available: Mapped[bool]
     display_order: Mapped[int]

@@ -53,12 +53,16 @@ class Payment(Base):
 
 
 class Refund(Base):
-    """Money on its way back; `number` counts within the order and is part of Stripe's idempotency key."""
+    """Money on its way back; `number` counts within the order and is part of Stripe's idempotency key.
+
+    `counted` is what of it stands in `payments.refunds_recorded`: the amount, or 0 when it did not arrive.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
         UniqueConstraint("order_id", "number"),
         UniqueConstraint("stripe_refund_id"),
+        CheckConstraint("counted IN (0, amount)", name="counted"),
         CheckConstraint("amount >= 0", name="amount"),
         Index(None, "payment_intent_id"),
     )
@@ -70,6 +74,7 @@ class Refund(Base):
     payment_intent_id: Mapped[str]
     state: Mapped[RefundState]
     amount: Mapped[Pence]
+    counted: Mapped[Pence] = mapped_column(server_default=text("0"))
     currency: Mapped[Currency]
     failure_reason: Mapped[str | None]
     recorded_at: Mapped[datetime]

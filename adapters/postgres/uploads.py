@@ -1,0 +1,67 @@
+"""Final images that customers sent: the bytes are in the object store, here is which name leads to which."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from adapters.postgres.engine import Database
+from adapters.postgres.statements import violated
+from models.artwork import StoredImage, Upload
+from models.catalog import match_name
+from models.errors import OrderRefused, RefusalCode
+from models.tables import Asset, Template
+from models.tables import Upload as UploadRow
+
+
+class PostgresUploads:
+    """Uploads by name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, upload: Upload) -> None:
+        """Write an upload and its picture, which may have been sent before.
+
+        The template may be spelled as the storefront spells it. Raises `OrderRefused` (`unknown_template`).
+        """
+        asset = (
+            insert(Asset)
+            .values(**upload.image.model_dump(), created_at=upload.created_at)
+            .on_conflict_do_nothing(index_elements=["sha256"])
+            .cte("asset")
+        )
+        template_id = select(Template.id).where(Template.match_names.contains([match_name(upload.template_id)])).scalar_subquery()
+        row = insert(UploadRow).values(
+            name=upload.name, asset_sha256=upload.image.sha256, template_id=template_id, created_at=upload.created_at
+        )
+        async with self._database.connect() as connection:
+            try:
+                await connection.execute(row.add_cte(asset))
+            except IntegrityError as error:
+                # A template that is not found leaves NULL in its column, the one refusal here that is no named constraint's.
+                if violated(error) is not None:
+                    raise
+                raise OrderRefused(
+                    f"There is no template “{upload.template_id}”. Please choose one from the list.",
+                    code=RefusalCode.UNKNOWN_TEMPLATE,
+                    facts={"template": upload.template_id},
+                ) from error
+
+    async def find(self, name: str) -> Upload | None:
+        """Return the upload of this name."""
+        image = [Asset.__table__.c[field] for field in StoredImage.model_fields]
+        statement = (
+            select(UploadRow.template_id, UploadRow.created_at.label("uploaded_at"), *image)
+            .join(Asset, Asset.sha256 == UploadRow.asset_sha256)
+            .where(UploadRow.name == name)
+        )
+        async with self._database.connect() as connection:
+            row = (await connection.execute(statement)).mappings().first()
+        if row is None:
+            return None
+        return Upload(
+            name=name,
+            template_id=row["template_id"],
+            image=StoredImage.model_validate({field: row[field] for field in StoredImage.model_fields}),
+            created_at=row["uploaded_at"],
+        )
