@@ -31,7 +31,7 @@ from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.reference_book import PostgresReferenceBook
 from adapters.r2 import open_store
 from adapters.rendering.renderer import PillowRenderer
-from adapters.stripe import connect as stripe_gateway
+from adapters.stripe.gateway import connect as stripe_gateway
 from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL, InboxDrainer
 from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
