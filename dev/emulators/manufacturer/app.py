@@ -1,4 +1,6 @@
-"""The emulated manufacturer as an ASGI app: its own interface at ``/mobileShell/en``, its controls at ``/_emulator``.
+"""The emulated manufacturer as an ASGI app.
+
+Its own interface is at ``/mobileShell/en``, its controls are at ``/_emulator``, and ``/`` shows the machines to a person.
 
 Every answer to a business question is HTTP 200; the body's ``code`` decides, as at the real one.
 """
@@ -18,6 +20,7 @@ from dev.emulators.control import Controls, control_routes
 from dev.emulators.faults import HTTP_FAULTS, suffer
 from dev.emulators.manufacturer.agenda import Agenda
 from dev.emulators.manufacturer.callbacks import CALLBACK_FAULTS, OPERATIONS, CallbackSender
+from dev.emulators.manufacturer.pages import page_routes
 from dev.emulators.manufacturer.partner import DEVICE_UNAVAILABLE, NO_PERMISSION, PAYMENT_MISSING, Partner
 from dev.emulators.manufacturer.printing import PrintQueue
 from dev.emulators.manufacturer.records import Records
@@ -150,7 +153,8 @@ class ManufacturerEmulator:
             return
         if request.headers.get("req_source") != "en":
             raise Refusal("parameter error: req_source", PARAMETERS_WRONG)
-        check_interface_signature(signed, request.headers.get("sign"), self.settings.fixed_key)
+        sign = request.headers.get("sign")
+        check_interface_signature(signed, sign, system_name=self.settings.system_name, fixed_key=self.settings.fixed_key)
         if needs_token:
             self.partner.check_token(request.headers.get("authorization"))
 
@@ -193,6 +197,7 @@ def create_app(settings: ManufacturerEmulatorSettings | None = None) -> FastAPI:
     app.state.emulator = emulator
     app.include_router(control_routes(emulator.controls))
     app.include_router(steering_routes(emulator))
+    app.include_router(page_routes(emulator))
     app.add_route(BASE_PATH + "/{operation:path}", emulator.call, methods=["GET", "POST", "PUT", "DELETE"])
     app.add_route("/uploads/{name}", emulator.uploaded, methods=["GET"])
     return app

@@ -16,7 +16,7 @@ from dev.emulators.manufacturer.agenda import Agenda
 from dev.emulators.manufacturer.callbacks import CallbackSender
 from dev.emulators.manufacturer.printing import PrintQueue
 from dev.emulators.manufacturer.records import IN_THE_QUEUE, PAID, UNPRINTED, Payment, PrintOrder, Records
-from dev.emulators.manufacturer.seed import BRAND_NAMES, BRANDS, MODEL_NAMES, SHELLS, SHOPS, ShellSeed
+from dev.emulators.manufacturer.seed import BRAND_NAMES, BRANDS, MODEL_NAMES, SHELLS, SHOPS, goods
 from dev.emulators.manufacturer.settings import ManufacturerEmulatorSettings
 from dev.emulators.manufacturer.wire import PARAMETERS_WRONG, TOKEN_MISSING, Fields, Refusal
 
@@ -109,7 +109,7 @@ class Partner:
         shop_id = fields.text("shop_id")
         if shop_id not in dict(SHOPS):
             raise Refusal("shop does not exist")
-        return [_goods(number, shop_id, shell) for number, shell in enumerate(SHELLS, start=1)]
+        return [goods(number, shop_id, shell) for number, shell in enumerate(SHELLS, start=1)]
 
     def announce_payment(self, fields: Fields) -> dict[str, str]:
         third_id, amount, pay_type = fields.text("third_id"), fields.amount("pay_amount"), fields.whole("pay_type")
@@ -223,7 +223,7 @@ class Partner:
     def print_queue(self, fields: Fields) -> list[dict[str, Any]]:
         device_id = self._device(fields)
         shown = {"id", "third_id", "mobile_model_name", "pic", "queue_no", "status"}
-        queue = [order for order in self._records.orders.all() if order.device_id == device_id and order.status in IN_THE_QUEUE]
+        queue = self._records.orders.where(lambda order: order["device_id"] == device_id and order["status"] in IN_THE_QUEUE)
         return [order.model_dump(include=shown) for order in queue]
 
     def _enter(self, payment: Payment) -> None:
@@ -250,7 +250,7 @@ class Partner:
             raise Refusal(PAYMENT_MISSING)
         if payment.status != PAID:
             raise Refusal("payment has not been completed")
-        attempts = [order for order in self._records.orders.all() if order.third_pay_id == payment.third_id]
+        attempts = self._records.orders.where(lambda order: order["third_pay_id"] == payment.third_id)
         if self._settings.one_print_per_payment and any(order.status not in UNPRINTED for order in attempts):
             raise Refusal("payment has been used by another order")
 
@@ -284,19 +284,3 @@ class Partner:
 
     def _now(self) -> datetime:
         return self._controls.clock.now()
-
-
-def _goods(number: int, shop_id: str, shell: ShellSeed) -> dict[str, str]:
-    return {
-        "id": f"G10250301{number:04d}",
-        "shop_id": shop_id,
-        "brand_id": shell.brand_id,
-        "brand_ename": BRAND_NAMES[shell.brand_id],
-        "mobile_model_id": shell.model_id,
-        "mobile_model_name": shell.model_name,
-        "mobile_shell_id": shell.shell_id,
-        "mobile_shell_name": f"{shell.model_name} {shell.edition}",
-        "mobile_shell_sku": f"SKU{number:06d}",
-        "shell_classify_id": f"SC{1 if shell.edition == 'basic edition' else 2:04d}",
-        "shell_classify_ename": shell.edition,
-    }

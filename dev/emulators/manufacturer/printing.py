@@ -76,8 +76,8 @@ class PrintQueue:
     def wake(self, device_id: str) -> None:
         """Let a machine that has come back go on with its queue."""
         now = self._controls.clock.now()
-        for order in self._orders_of(device_id):
-            if order.due_at is None and order.status in _NEXT and order.status != WAITING_TO_PRINT:
+        for order in self._unfinished(device_id):
+            if order.due_at is None and order.status != WAITING_TO_PRINT:
                 self._schedule(order, now + self._step)
         self._start_next(device_id, now)
 
@@ -159,7 +159,7 @@ class PrintQueue:
         return changed
 
     def _start_next(self, device_id: str, at: datetime) -> None:
-        queue = self._orders_of(device_id)
+        queue = self._unfinished(device_id)
         if any(order.status in ON_THE_MACHINE for order in queue):
             return
         waiting = next((order for order in queue if order.status == WAITING_TO_PRINT), None)
@@ -203,8 +203,8 @@ class PrintQueue:
             raise KeyError(third_id)
         return order
 
-    def _orders_of(self, device_id: str) -> list[PrintOrder]:
-        return [order for order in self._records.orders.all() if order.device_id == device_id]
+    def _unfinished(self, device_id: str) -> list[PrintOrder]:
+        return self._records.orders.where(lambda order: order["device_id"] == device_id and order["status"] in _NEXT)
 
 
 def _key(order: PrintOrder) -> str:

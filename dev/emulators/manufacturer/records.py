@@ -1,11 +1,12 @@
 """What the emulated manufacturer remembers, and the shelf on which it keeps it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from dev.emulators.state import Collection, Store
+from dev.emulators.state import Collection, Document, Store
 
 PAID = 3
 WAITING_TO_PRINT, PICKING, PICKED, PRINTING, PRINTED = 8, 9, 10, 11, 12
@@ -86,7 +87,11 @@ class Shelf(Generic[RecordT]):
         self._collection.delete(key)
 
     def all(self) -> list[RecordT]:
-        return [self._record.model_validate(document) for document in self._collection.values()]
+        return self.where(lambda _: True)
+
+    def where(self, wanted: Callable[[Document], bool]) -> list[RecordT]:
+        """The records whose stored document is ``wanted``; only these are read, so a long history costs little."""
+        return [self._record.model_validate(document) for document in self._collection.values() if wanted(document)]
 
     def __contains__(self, key: object) -> bool:
         return key in self._collection

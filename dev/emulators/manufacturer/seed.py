@@ -68,3 +68,20 @@ SHOPS = (("SP102503010001", "Default shop"),)
 
 MODEL_NAMES = {shell.model_id: shell.model_name for shell in SHELLS}
 BRAND_NAMES = {brand.id: brand.e_name for brand in BRANDS}
+
+
+def goods(number: int, shop_id: str, shell: ShellSeed) -> dict[str, str]:
+    """One line of ``goods/list``: the only place that names the kind of shell."""
+    return {
+        "id": f"G10250301{number:04d}",
+        "shop_id": shop_id,
+        "brand_id": shell.brand_id,
+        "brand_ename": BRAND_NAMES[shell.brand_id],
+        "mobile_model_id": shell.model_id,
+        "mobile_model_name": shell.model_name,
+        "mobile_shell_id": shell.shell_id,
+        "mobile_shell_name": f"{shell.model_name} {shell.edition}",
+        "mobile_shell_sku": f"SKU{number:06d}",
+        "shell_classify_id": f"SC{1 if shell.edition == 'basic edition' else 2:04d}",
+        "shell_classify_ename": shell.edition,
+    }

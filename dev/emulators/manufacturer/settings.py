@@ -21,6 +21,9 @@ class ManufacturerEmulatorSettings(BaseModel):
     account: str = "EXAMPLE-ACCOUNT"
     password: str = "EXAMPLE-PASSWORD"
     fixed_key: str = "EXAMPLE-FIXED-VALUE"
+    system_name: str = "mobileShell"
+    machine_pay_type: int = Field(default_factory=lambda settings: {"guide": 10, "interface": 5}[settings["dialect"]])
+    """The ``pay_type`` for which a machine shows the amount and takes the money itself."""
     token_lifetime: timedelta = timedelta(minutes=1440)
 
     devices: tuple[str, ...] = ("DEV000000001", "DEV000000002")
@@ -41,8 +44,3 @@ class ManufacturerEmulatorSettings(BaseModel):
     callback_timeout: timedelta = timedelta(seconds=10)
 
     state_file: Path | None = None
-
-    @property
-    def machine_pay_type(self) -> int:
-        """The ``pay_type`` for which a machine shows the amount and takes the money itself."""
-        return 10 if self.dialect == "guide" else 5

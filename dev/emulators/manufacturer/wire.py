@@ -69,13 +69,13 @@ def check_guide_signature(body: Any, fixed_key: str) -> None:
     _compare(signed + fixed_key, body.get("sign"))
 
 
-def check_interface_signature(body: Any, sign: str | None, fixed_key: str) -> None:
+def check_interface_signature(body: Any, sign: str | None, *, system_name: str, fixed_key: str) -> None:
     """Check the ``sign`` header over the values of the body; raises Refusal ``data signature failed``."""
     fields = body[0] if isinstance(body, list) and body else body
     signed = ""
     if isinstance(fields, dict):
         signed = "".join(fields[key] for key in sorted(fields, key=_code_units) if isinstance(fields[key], str))
-    _compare(signed + "mobileShell" + fixed_key, sign)
+    _compare(signed + system_name + fixed_key, sign)
 
 
 class Fields:

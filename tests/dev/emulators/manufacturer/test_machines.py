@@ -52,9 +52,10 @@ class TestPrinting:
             Response(b"expired", status_code=403),
             Response(b"<html>", media_type="text/html"),
             Response(b"GIF89a", media_type="image/png"),
+            Response(b"\x89PNG\r\n\x1a\n", media_type="application/octet-stream"),
             RedirectResponse("/elsewhere"),
         ],
-        ids=["refused", "a page", "no PNG inside", "a redirect"],
+        ids=["refused", "a page", "no PNG inside", "not called a PNG", "a redirect"],
     )
     async def test_a_picture_that_cannot_be_printed_fails_the_print(self, partner: Caller, shop: Shop, picture: Response):
         shop.picture = picture
@@ -79,6 +80,15 @@ class TestPrinting:
         assert (await partner.status("OREN260101000001"), await partner.status("OREN260101000002")) == (11, 8)
         await partner.later(2)
         assert (await partner.status("OREN260101000001"), await partner.status("OREN260101000002")) == (15, 9)
+
+    async def test_a_newcomer_waits_while_the_machine_is_at_work(self, partner: Caller):
+        await partner.paid()
+        await partner.order()
+        await partner.later(2)
+        await partner.paid("PYEN260101000002")
+        await partner.order("OREN260101000002", third_pay_id="PYEN260101000002")
+        await partner.later(1)
+        assert (await partner.status("OREN260101000001"), await partner.status("OREN260101000002")) == (11, 8)
 
     async def test_the_last_shell_is_printed_once(self, partner: Caller):
         """Two orders are accepted for one shell; the second fails when the robot finds none."""
@@ -229,3 +239,29 @@ class TestDeliveryFaults:
             await partner.later(1)
         await partner.later(60)
         assert shop.order_statuses() == expected
+
+
+class TestPage:
+    async def test_a_person_can_pay_at_a_machine(self, partner: Caller, shop: Shop):
+        await partner.pay(pay_type=10)
+        page = (await partner.http.get("/")).text
+        assert "£35.00" in page
+        assert PAYMENT in page
+        await partner.http.post("/pay", data={"third_id": PAYMENT, "status": "3"})
+        await partner.later(0)
+        assert [body[0]["status"] for _, body in shop.callbacks] == [3]
+        assert "Nothing to pay." in (await partner.http.get("/")).text
+
+    async def test_paying_twice_is_told_to_the_person(self, partner: Caller):
+        await partner.pay(pay_type=10)
+        for expected in ("/", "/?notice=The+machine+no+longer+asks+for+this+payment."):
+            answer = await partner.http.post("/pay", data={"third_id": PAYMENT, "status": "3"})
+            assert (answer.status_code, answer.headers["location"]) == (303, expected)
+        assert "no longer asks" in (await partner.http.get(expected)).text
+
+    async def test_it_shows_what_the_machine_prints(self, partner: Caller):
+        await partner.paid()
+        await partner.order()
+        await partner.later(3)
+        page = (await partner.http.get("/")).text
+        assert (ORDER in page, "printing" in page, "iPhone 15 Pro" in page) == (True, True, True)
