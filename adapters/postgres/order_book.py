@@ -16,7 +16,7 @@ from adapters.postgres.pricing import promotion_exhausted, quote
 from adapters.postgres.statements import change_order, insert_from, notify, violated, with_event, write
 from models.artwork import PrintFile
 from models.errors import Duplicate, ProviderUnavailable
-from models.order import Channel, CheckoutRequest, PlacedOrder, PlaceOrder, Quote, Shipment, Transition
+from models.order import Channel, PlacedOrder, PlaceOrder, Shipment, Transition
 from models.payment import CheckoutSession, OpenCheckout, Payment, ReadRefund, Refund, RequestRefund
 from models.production import Announcement, ReferenceKind, Submission
 from models.tables import ManufacturerReference, Order, StockHold, StockLevel
@@ -33,19 +33,6 @@ class PostgresOrderBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def quote(self, request: CheckoutRequest, *, at: datetime, order_id: UUID | None = None) -> Quote:
-        """Resolve and price a request without writing anything.
-
-        With `order_id`, as what may already be an order of that id: its own hold is not in its way. Raises `OrderRefused`.
-        """
-        async with self._database.connect() as connection:
-            known = await find_out(connection, request, order_id=order_id, at=at)
-        if known.standing and known.standing.request_hash == request_hash(request):
-            return known.standing.placed.quote
-        if known.standing:
-            refuse_change(known.standing.status)
-        return quote(request, known.facts)
 
     async def place(self, request: PlaceOrder) -> PlacedOrder:
         """Write an order down, or anew with another request while it is unpaid; the same request again gets the same answer."""
