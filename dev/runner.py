@@ -25,7 +25,7 @@ from dev.postgres import Postgres
 from dev.process import Command, RunnerError, python
 from dev.supervisor import NotReady, Probe, Service, Supervisor, all_of, answers
 from dev.temporal import NAMESPACE, temporal_service
-from dev.world import DATABASE, OPERATOR_NAME, OPERATOR_SECRET, Ports, environment
+from dev.world import DATABASE, Ports, environment
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.options import ORDERS_TASK_QUEUE
 
@@ -100,7 +100,7 @@ def api(ports: Ports, env: dict[str, str], *, reload: bool) -> Service:
     return Service(
         command=Command(
             name="api",
-            argv=python("-m", "uvicorn", "api.app:create", "--factory", "--port", str(ports.api), *reloading),
+            argv=python("-m", "uvicorn", "api.app:create", "--factory", "--no-access-log", "--port", str(ports.api), *reloading),
             env=env,
             listens_on={ports.option("api"): ports.api},
         ),
@@ -129,7 +129,7 @@ def show_addresses(options: Options, console: Console) -> None:
         ("Data and logs", str(options.data)),
     ):
         console.print(f"  {what:<14} {url}", highlight=False)
-    console.print(f"  {'Operator':<14} {OPERATOR_NAME} / {OPERATOR_SECRET}\n", highlight=False)
+    console.print()
 
 
 @contextmanager

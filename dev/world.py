@@ -3,17 +3,19 @@
 The values are those of `.env.example`, whose secrets all say that they are insecure; only addresses differ from run to run.
 """
 
+import json
 from dataclasses import dataclass, fields
 from typing import Self
 
 from dotenv import dotenv_values
 
+from adapters.postgres.seed import CATALOGUE
 from dev.guard import ROOT
 
 DATABASE = "pimpmycase"
 HOST = "127.0.0.1"
-OPERATOR_NAME = "developer"
-OPERATOR_SECRET = "insecure-development-secret"
+STOCK_PER_SHELL = 50
+"""How many of each shell the emulated machines hold, and what the catalogue believes before they are asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,12 @@ class Ports:
         return f"http://{self.address(name)}"
 
 
+def devices() -> tuple[str, ...]:
+    """The machines of the catalogue, the one that prints web orders first; the emulated manufacturer has the same ones."""
+    machines = json.loads(CATALOGUE.read_text(encoding="utf-8"))["devices"]
+    return tuple(machine["id"] for machine in sorted(machines, key=lambda machine: not machine["is_default"]))
+
+
 def environment(ports: Ports, database_url: str) -> dict[str, str]:
     """Return the variables of `config/settings.py` for this world; in a child they win over the shell's and over `.env`."""
     example = {name: value for name, value in dotenv_values(ROOT / ".env.example").items() if value}
@@ -50,9 +58,9 @@ def environment(ports: Ports, database_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "TEMPORAL_ADDRESS": ports.address("temporal"),
         "TEMPORAL_UI_ORIGINS": f"{ports.url('temporal_ui')},http://localhost:{ports.temporal_ui}",
-        "OPERATOR_ACCOUNTS": f"{OPERATOR_NAME}:{OPERATOR_SECRET}",
         "STRIPE_API_BASE": ports.url("stripe"),
         "MANUFACTURER_BASE_URL": f"{ports.url('manufacturer')}/mobileShell/en",
+        "MANUFACTURER_DEFAULT_DEVICE_ID": devices()[0],
         "STORAGE_ENDPOINT_URL": ports.url("s3"),
         "GEMINI_BASE_URL": ports.url("gemini"),
         "IMAGE_LINK_PUBLIC_BASE_URL": ports.url("api"),

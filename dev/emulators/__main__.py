@@ -22,6 +22,7 @@ from dev.emulators.s3 import S3EmulatorSettings
 from dev.emulators.serving import serving
 from dev.emulators.stripe.app import create_app as create_stripe
 from dev.emulators.stripe.settings import StripeEmulatorSettings
+from dev.world import STOCK_PER_SHELL, devices
 
 
 def build(settings: Settings, data: Path) -> dict[int, ASGIApp]:
@@ -44,6 +45,8 @@ def build(settings: Settings, data: Path) -> dict[int, ASGIApp]:
             fixed_key=settings.manufacturer.fixed_key.get_secret_value(),
             payment_callback_url=f"{api}/api/chinese/order/payStatus",
             order_callback_url=f"{api}/api/chinese/order/status-update",
+            devices=devices(),
+            stock_per_shell=STOCK_PER_SHELL,
             state_file=data / "manufacturer.sqlite",
         )
     )
