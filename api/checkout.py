@@ -1,0 +1,82 @@
+"""From "I want this case" to the page where it is paid: which order it is, whether it can be had, one update with start."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import structlog
+
+from api.order_client import OrderClient
+from api.ports import Orders
+from config.groups import ApiSettings, StorefrontSettings
+from models.errors import OrderRefused, RefusalCode
+from models.order import Checkout, CheckoutRequest, OrderInput, OrderPolicy, order_id_for
+
+log = structlog.get_logger(__name__)
+
+CLOSED_ORDERS_PASSED_OVER = 5
+"""Orders of one upload that ended without a trace in the database, e.g. because they could not be placed after all."""
+
+SAME_REQUEST = timedelta(seconds=60)
+"""How long the same body is the same update. The order itself answers a repeat with the Session that stands; a *failure* would
+be repeated for ever without this, because Temporal keeps the outcome of an update id."""
+
+
+class Checkouts:
+    """Opens checkouts. The same request again, at any time, leads to the same order and the same Session."""
+
+    def __init__(
+        self,
+        client: OrderClient,
+        orders: Orders,
+        *,
+        api: ApiSettings,
+        storefront: StorefrontSettings,
+        policy: OrderPolicy,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._orders = orders
+        self._wait = api.update_wait
+        self._success_page = f"{storefront.url}/payment-success"
+        self._policy = policy
+        self._clock = clock
+
+    async def open(self, request: CheckoutRequest) -> Checkout:
+        """Return where the customer pays; for a free order that is the storefront's own success page.
+
+        Raises `OrderRefused` before anything is started where that can be known, and `TryAgain`.
+        """
+        attempt = await self._orders.next_attempt(request.upload_name)
+        last = attempt + CLOSED_ORDERS_PASSED_OVER
+        while True:
+            try:
+                return await self._open(request, attempt)
+            except OrderRefused as refusal:
+                if refusal.code is not RefusalCode.ORDER_CLOSED or attempt == last:
+                    raise
+            attempt += 1
+
+    async def _open(self, request: CheckoutRequest, attempt: int) -> Checkout:
+        order_id = order_id_for(request.upload_name, attempt)
+        structlog.contextvars.bind_contextvars(order_id=str(order_id))
+        now = self._clock()
+        quote = await self._orders.quote(request, at=now, order_id=order_id)
+        checkout = await self._client.checkout(
+            OrderInput(order_id=order_id, channel=request.channel, upload_attempt=attempt, policy=self._policy),
+            request,
+            quote,
+            update_id=_update_id(request, now),
+            wait=self._wait,
+        )
+        log.info("checkout is open", number=checkout.number, free=checkout.checkout_url is None)
+        return checkout
+
+    def url_of(self, checkout: Checkout) -> str:
+        """Return where the browser goes."""
+        return checkout.checkout_url or f"{self._success_page}?session_id={checkout.session_id}"
+
+
+def _update_id(request: CheckoutRequest, at: datetime) -> str:
+    window = int(at.timestamp() // SAME_REQUEST.total_seconds())
+    return f"checkout:{sha256(request.model_dump_json().encode()).hexdigest()}:{window}"

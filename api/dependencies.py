@@ -1,0 +1,81 @@
+"""What a handler may ask for, by name: `async def brands(catalog: Catalog)`."""
+
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+
+from adapters.postgres.catalog import CatalogReader
+from api import callbacks, ports
+from api.checkout import Checkouts as CheckoutsService
+from api.confirmation import Confirmations as ConfirmationsService
+from api.forms import FinalImageForm, final_image_form
+from api.health import Health as HealthService
+from api.pictures import Pictures as PicturesService
+from api.pictures import UploadLinks as UploadLinksService
+from api.services import Services
+from models.inbox import NewMessage
+
+
+def _services(request: Request) -> Services:
+    return cast("Services", request.app.state.services)
+
+
+_Services = Annotated[Services, Depends(_services)]
+
+
+def _now(services: _Services) -> datetime:
+    return services.clock()
+
+
+def _catalog(services: _Services) -> CatalogReader:
+    return services.catalog
+
+
+def _orders(services: _Services) -> ports.Orders:
+    return services.orders
+
+
+def _inbox(services: _Services) -> ports.InboxWriter:
+    return services.inbox
+
+
+def _pictures(services: _Services) -> PicturesService:
+    return services.pictures
+
+
+def _upload_links(services: _Services) -> UploadLinksService:
+    return services.upload_links
+
+
+def _checkouts(services: _Services) -> CheckoutsService:
+    return services.checkouts
+
+
+def _confirmations(services: _Services) -> ConfirmationsService:
+    return services.confirmations
+
+
+def _health(services: _Services) -> HealthService:
+    return services.health
+
+
+async def _stripe_event(request: Request, services: _Services) -> NewMessage:
+    return await services.stripe_events.read(request)
+
+
+Now = Annotated[datetime, Depends(_now)]
+"""This moment by the process's clock, UTC."""
+Catalog = Annotated[CatalogReader, Depends(_catalog)]
+Orders = Annotated[ports.Orders, Depends(_orders)]
+Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]
+Pictures = Annotated[PicturesService, Depends(_pictures)]
+UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
+Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
+Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]
+Health = Annotated[HealthService, Depends(_health)]
+FinalImageUpload = Annotated[FinalImageForm, Depends(final_image_form)]
+StripeEvent = Annotated[NewMessage, Depends(_stripe_event)]
+"""A webhook's event whose signature was checked: a handler that names it cannot forget to."""
+CallbackItems = Annotated[list[dict[str, Any]], Depends(callbacks.read_items)]
+"""What a callback of the manufacturer says, item by item; unverified."""

@@ -1,0 +1,75 @@
+"""Forms that carry a whole picture in one field, which the framework's own parsing is too small and too slow for."""
+
+import asyncio
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from starlette.requests import Request
+
+from api.errors import Unprocessable
+
+MAX_FIELDS = 20
+MAX_FIELD = 20_000_000
+"""Bytes of a field; the body limit is what really bounds it."""
+
+_URLENCODED = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+
+
+class FinalImageForm(BaseModel):
+    """Form of `/api/images/upload-final`.
+
+    Attributes:
+        final_image_data: `data:image/png;base64,…`.
+        metadata: JSON text about texts, fonts and colours; nothing follows from it.
+        order_id: Echoed.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    template_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    final_image_data: Annotated[str, StringConstraints(min_length=1)]
+    metadata: Annotated[str, StringConstraints(max_length=100_000)] = ""
+    order_id: Annotated[str, StringConstraints(max_length=100)] | None = None
+
+
+FINAL_IMAGE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            media_type: {"schema": FinalImageForm.model_json_schema(ref_template="#/components/schemas/{model}")}
+            for media_type in (_URLENCODED, _MULTIPART)
+        },
+    }
+}
+"""The form in OpenAPI; the framework does not see it, because it is read here."""
+
+
+async def final_image_form(request: Request) -> FinalImageForm:
+    """A dependency: the parsed form. Raises `RequestValidationError`, `Unprocessable` for a body that is no form."""
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type == _URLENCODED:
+        fields = await _urlencoded(await request.body())
+    elif media_type == _MULTIPART:
+        fields = await _multipart(request)
+    else:
+        raise Unprocessable(f"Send a form ({_URLENCODED} or {_MULTIPART}).")
+    try:
+        return FinalImageForm.model_validate(fields)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False, include_url=False)) from error
+
+
+async def _urlencoded(body: bytes) -> dict[str, str]:
+    """Parse in a thread: half a million percent escapes in the base64 of a large picture take the event loop's breath away."""
+    try:
+        return dict(await asyncio.to_thread(parse_qsl, body.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError as error:
+        raise Unprocessable("This form has too many fields.") from error
+
+
+async def _multipart(request: Request) -> dict[str, str]:
+    async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD) as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}

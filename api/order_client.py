@@ -1,0 +1,115 @@
+"""Orders as workflows: what the front door asks of them, and what their answers and failures mean to a caller."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.errors import TryAgain, from_temporal
+from models.order import Checkout, CheckoutRequest, OrderInput, Quote, order_workflow_id
+from models.payment import PaymentReport, PaymentView
+from workflows.attributes import CHANNEL, MACHINE_ID
+from workflows.options import ORDERS_TASK_QUEUE
+from workflows.order import OrderWorkflow
+
+log = structlog.get_logger(__name__)
+
+
+class OrderClient:
+    """Starts orders and talks to them. Every method may be repeated: ids make a repeat the same request."""
+
+    def __init__(self, client: Client, *, task_queue: str = ORDERS_TASK_QUEUE) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def checkout(
+        self, order: OrderInput, request: CheckoutRequest, quote: Quote, *, update_id: str, wait: timedelta
+    ) -> Checkout:
+        """Start the order unless it runs already, and have its checkout opened: one call, so neither is done without the other.
+
+        Raises `OrderRefused` (`ORDER_CLOSED` for an order that is over), `TryAgain` when the answer takes longer than `wait`.
+        """
+        try:
+            return await self._start_with_checkout(order, request, quote, update_id=update_id, wait=wait)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT or "search attribute" not in error.message.lower():
+                raise
+        # A namespace that does not know our attributes must not keep people from buying.
+        log.error("temporal does not know our search attributes: the order starts without them")
+        return await self._start_with_checkout(order, request, None, update_id=update_id, wait=wait)
+
+    async def report_payment(self, order_id: UUID, report: PaymentReport, *, update_id: str, wait: timedelta) -> PaymentView:
+        """Have the order look whether it is paid, and wait until the manufacturer has accepted it.
+
+        Raises `NotFound` for an order that has closed, `TryAgain` when the answer takes longer than `wait`.
+        """
+        handle = self._client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+        with _our_errors():
+            async with asyncio.timeout(wait.total_seconds()):
+                return await handle.execute_update(OrderWorkflow.report_payment, report, id=update_id)
+
+    async def _start_with_checkout(
+        self, order: OrderInput, request: CheckoutRequest, attributes_from: Quote | None, *, update_id: str, wait: timedelta
+    ) -> Checkout:
+        operation = WithStartWorkflowOperation(
+            OrderWorkflow.run,
+            order,
+            id=order_workflow_id(order.order_id),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=f"{order.channel} order, {request.brand} {request.model}"[:200],
+            search_attributes=_attributes(attributes_from),
+        )
+        # The handle is not needed, but a failed start whose future nobody looks at is logged as a lost exception.
+        started = asyncio.ensure_future(operation.workflow_handle())
+        started.add_done_callback(lambda future: future.cancelled() or future.exception())
+        with _our_errors():
+            async with asyncio.timeout(wait.total_seconds()):
+                return await self._client.execute_update_with_start_workflow(
+                    OrderWorkflow.checkout, request, start_workflow_operation=operation, id=update_id
+                )
+
+
+def _attributes(quote: Quote | None) -> TypedSearchAttributes:
+    if quote is None:
+        return TypedSearchAttributes.empty
+    return TypedSearchAttributes(
+        [SearchAttributePair(CHANNEL, quote.channel.value), SearchAttributePair(MACHINE_ID, quote.product.device_id)]
+    )
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except (
+        WorkflowUpdateFailedError,
+        WorkflowUpdateRPCTimeoutOrCancelledError,
+        WorkflowAlreadyStartedError,
+        RPCError,
+        TimeoutError,
+    ) as error:
+        meaning = from_temporal(error)
+        if meaning is None:
+            raise
+        log.info("temporal's answer", meaning=str(meaning), reason=repr(error))
+        raise meaning from error
+    except RuntimeError as error:
+        # A lazy client connects on its first call, and has no better class for a server that is not there.
+        if "client connect" not in str(error):
+            raise
+        log.warning("temporal cannot be reached", reason=str(error))
+        raise TryAgain from error

@@ -1,0 +1,46 @@
+"""What checkout, confirmation and callbacks need of the database; `api/app.py` plugs the adapters in."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from models.artwork import Upload
+from models.inbox import NewMessage
+from models.order import CheckoutRequest, Quote
+from models.tracking import OrderView
+
+
+class Uploads(Protocol):
+    """The final images that customers sent."""
+
+    async def add(self, upload: Upload) -> None:
+        """Write an upload down. Raises `OrderRefused` for an unknown template."""
+
+    async def find(self, name: str) -> Upload | None:
+        """Find an upload by the file name that we gave out."""
+
+
+class Orders(Protocol):
+    """Where orders stand, and what one would cost; all reads."""
+
+    async def quote(self, request: CheckoutRequest, *, at: datetime, order_id: UUID | None = None) -> Quote:
+        """Resolve and price a request without writing anything; its own order's hold is not in its way. Raises `OrderRefused`."""
+
+    async def next_attempt(self, upload_name: str) -> int:
+        """Which order of an upload a checkout is about: 1, and one more for each that was paid or has ended."""
+
+    async def by_session(self, session_id: str) -> OrderView | None:
+        """Find the order that a Stripe Session, or `free_<public token>`, pays for."""
+
+    async def by_token(self, public_token: str) -> OrderView | None:
+        """Find an order by the token that its customer has."""
+
+    async def by_reference(self, reference: str) -> OrderView | None:
+        """Find an order by a reference (PYEN, OREN) that the manufacturer knows it by."""
+
+
+class InboxWriter(Protocol):
+    """Where webhooks and callbacks are written down before they are answered."""
+
+    async def receive(self, message: NewMessage) -> bool:
+        """Write and commit; False for a message that came before, which changes nothing. Raises `ProviderUnavailable`."""

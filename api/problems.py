@@ -1,0 +1,55 @@
+"""Problem bodies on the wire, and how routes declare them in OpenAPI."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.schemas.problem import Problem, RefusalProblem, ValidationProblem
+
+PROBLEM_JSON = "application/problem+json"
+
+_MODELS: dict[int, type[Problem]] = {402: RefusalProblem, 409: RefusalProblem, 413: RefusalProblem, 422: ValidationProblem}
+
+
+def title_of(status: int) -> str:
+    """Return the status in words."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def problem_response(
+    status: int,
+    detail: str,
+    *,
+    code: str | None = None,
+    headers: dict[str, str] | None = None,
+    **members: Any,
+) -> Response:
+    """Return an error body; `members` are RFC 9457 extension members such as `facts` and `errors`."""
+    title = title_of(status)
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code or title.lower().replace(" ", "_"),
+        **members,
+    }
+    return Response(json.dumps(body, ensure_ascii=False), status_code=status, headers=headers, media_type=PROBLEM_JSON)
+
+
+async def send_problem(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer from within a middleware; a HEAD request gets the headers alone."""
+    if scope["method"] == "HEAD":
+        response.body = b""
+    await response(scope, receive, send)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declare the error statuses of a route: `responses=problems(404, 503)`."""
+    return {status: {"model": _MODELS.get(status, Problem), "description": title_of(status)} for status in statuses}

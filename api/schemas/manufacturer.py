@@ -1,0 +1,33 @@
+"""The manufacturer's envelope: HTTP 200, and `code` says whether it worked."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+
+class Acknowledgement(BaseModel):
+    """Answer to a callback. Only exactly this success keeps the manufacturer from repeating it."""
+
+    msg: str
+    code: int
+    data: Literal["success", "fail"]
+
+    @classmethod
+    def success(cls) -> "Acknowledgement":
+        return cls(msg="operation successful", code=200, data="success")
+
+    @classmethod
+    def fail(cls) -> "Acknowledgement":
+        return cls(msg="could not be stored, please repeat", code=500, data="fail")
+
+    @classmethod
+    def not_yet(cls) -> "Acknowledgement":
+        return cls(msg="the payment has not arrived yet", code=202, data="fail")
+
+
+class PayDataAnswer(BaseModel):
+    """Answer of `/api/chinese/order/payData`: nothing in its body is read."""
+
+    msg: str
+    code: int
+    data: dict[str, Any] | None

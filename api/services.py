@@ -1,0 +1,29 @@
+"""What handlers work with, built once per process by `api.app` and reached through `api.dependencies`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres.catalog import CatalogReader
+from api.checkout import Checkouts
+from api.confirmation import Confirmations
+from api.health import Health
+from api.pictures import Pictures, UploadLinks
+from api.ports import InboxWriter, Orders
+from api.stripe_events import StripeEvents
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each."""
+
+    clock: Callable[[], datetime]
+    catalog: CatalogReader
+    orders: Orders
+    inbox: InboxWriter
+    pictures: Pictures
+    upload_links: UploadLinks
+    checkouts: Checkouts
+    confirmations: Confirmations
+    stripe_events: StripeEvents
+    health: Health
