@@ -16,12 +16,16 @@ from models.payment import (
     PaymentState,
     ReadRefund,
     Refund,
+    RefundState,
     RequestRefund,
     VoidPayment,
 )
 
 CLOCK_SKEW = timedelta(minutes=5)
 """Stripe's clock and ours need not agree when its list is searched by creation time."""
+
+NOT_GIVEN = {RefundState.FAILED, RefundState.CANCELED}
+"""A refund in one of these states has moved no money: another one may be made."""
 
 
 class PaymentActivities:
@@ -35,13 +39,17 @@ class PaymentActivities:
     async def open_checkout(self, request: OpenCheckout) -> CheckoutSession:
         """Open the Session that the customer pays at.
 
-        A later key number means that an earlier answer may have been lost: what it may have opened is closed first.
+        A later key number means that an earlier answer may have been lost: what it may have opened is closed first, and stands
+        if it was paid in that moment.
         Raises `StoredFailure` only when the key is spent and no Session of the order exists: the next key number is safe.
         """
         since = request.first_opened_at - CLOCK_SKEW
         lost = await self._gateway.find_checkout(request.order_id, since=since) if request.key_number > 1 else None
         if lost is not None and lost.key_number != request.key_number:
-            await self._gateway.expire_checkout(ExpireCheckout(order_id=request.order_id, session_id=lost.session_id))
+            closed = await self._gateway.expire_checkout(ExpireCheckout(order_id=request.order_id, session_id=lost.session_id))
+            if closed.is_paid:
+                await self._orders.record_checkout(request, lost)
+                return lost
         try:
             session = await self._gateway.open_checkout(request)
         except StoredFailure:
@@ -99,16 +107,26 @@ class PaymentActivities:
 
     @activity.defn
     async def request_refund(self, request: RequestRefund) -> Refund:
-        """Give captured money back, never more than is left; money that went back before counts as given."""
-        try:
-            refund = await self._gateway.refund(request)
-        except (AlreadyExists, StoredFailure):
-            found = await self._gateway.find_refund(request)
-            if found is None:
-                raise
-            refund = found
+        """Give captured money back; what an earlier try has given is found again and not given twice.
+
+        Raises `StoredFailure` only when the key is spent and nothing went back, `AlreadyExists` when what is left is less.
+        """
+        is_repeat = request.key_number > 1 or activity.info().attempt > 1
+        refund = await self._find_refund(request) if is_repeat else None
+        if refund is None:
+            try:
+                refund = await self._gateway.refund(request)
+            except (AlreadyExists, StoredFailure):
+                refund = await self._find_refund(request)
+                if refund is None:
+                    raise
         await self._orders.record_refund(request, refund)
         return refund
+
+    async def _find_refund(self, request: RequestRefund) -> Refund | None:
+        """Find what an earlier try has given back; Stripe forgets keys after a day, its refunds it keeps."""
+        found = await self._gateway.find_refund(request)
+        return None if found is None or found.state in NOT_GIVEN else found
 
     @activity.defn
     async def read_refund(self, request: ReadRefund) -> Refund:

@@ -48,7 +48,7 @@ class ProductionActivities:
         )
         announcement = await self._announce(request, reference)
         if request.confirm:
-            await self._manufacturer.confirm_payment(reference=reference, amount=request.amount)
+            await self._confirm(reference, request.amount)
         await self._orders.record_announcement(request.order_id, announcement, request.enters)
         return announcement
 
@@ -68,9 +68,17 @@ class ProductionActivities:
                 raise
             return Announcement(reference=reference)
 
+    async def _confirm(self, reference: PaymentReference, amount: int) -> None:
+        try:
+            await self._manufacturer.confirm_payment(reference=reference, amount=amount)
+        except OutcomeUnknown:
+            statuses = await self._manufacturer.payment_statuses([reference])
+            if statuses.get(reference) is not ManufacturerPaymentStatus.PAID:
+                raise
+
     async def _knows_payment(self, reference: PaymentReference) -> bool:
         statuses = await self._manufacturer.payment_statuses([reference])
-        return statuses.get(reference) in set(ManufacturerPaymentStatus)
+        return reference in statuses
 
     @activity.defn
     async def submit_order(self, request: SubmitOrder) -> Submission:

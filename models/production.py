@@ -30,8 +30,9 @@ class ReferenceKind(StrEnum):
 
 
 class ManufacturerPaymentStatus(IntEnum):
-    """Contract, section 3.5."""
+    """Contract, section 3.5. `UNKNOWN` is any number that the contract does not name."""
 
+    UNKNOWN = 0
     WAITING = 1
     PAYING = 2
     PAID = 3
@@ -40,8 +41,9 @@ class ManufacturerPaymentStatus(IntEnum):
 
 
 class ManufacturerOrderStatus(IntEnum):
-    """Contract, section 3.5."""
+    """Contract, section 3.5. `UNKNOWN` is any number that the contract does not name: nothing follows from it."""
 
+    UNKNOWN = 0
     WAITING_FOR_PAYMENT = 1
     CANCELED = 2
     PAYING = 3

@@ -142,14 +142,14 @@ class CheckoutDesk:
     async def _place(self, request: CheckoutRequest) -> PlacedOrder:
         life = self._life
         transition = life.progress.next(OrderStatus.AWAITING_PAYMENT, "priced, a shell is held")
+        if not life.undo:
+            life.undo.append(self._release_hold)
         placed = await life.call(
             OrderActivities.place_order,
             PlaceOrder(order_id=life.order_id, request=request, upload_attempt=life.upload_attempt, enters=transition),
             WHILE_CUSTOMER_WAITS,
             summary="price it, hold a shell, write it down",
         )
-        if life.placed is None:
-            life.undo.append(self._release_hold)
         life.placed = placed
         life.progress.placed(placed, transition)
         return placed

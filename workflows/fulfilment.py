@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         SubmitOrder,
     )
     from workflows.life import OrderEnded, OrderLife, describe, failure_type
-    from workflows.options import MANUFACTURER, MANUFACTURER_LOOK_UP, PRINT_FILE, STRIPE
+    from workflows.options import ANNOUNCE, MANUFACTURER_LOOK_UP, PRINT_FILE, STRIPE, SUBMIT
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class Fulfilment:
         announcement = await life.call(
             ProductionActivities.announce_payment,
             request,
-            MANUFACTURER,
+            ANNOUNCE,
             summary="announce the payment",
             until=life.capture_deadline,
         )
@@ -147,7 +147,7 @@ class Fulfilment:
         submission = await life.call(
             ProductionActivities.submit_order,
             request,
-            MANUFACTURER,
+            SUBMIT,
             summary=f"submit print attempt {life.print_attempt}",
             until=life.capture_deadline,
         )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Transition,
     )
     from models.payment import Payment, PaymentState, RefundRequest
-    from models.production import Announcement, Submission
+    from models.production import Announcement, ProductionStage, Submission
     from workflows.options import DATABASE, ActivityOptions
     from workflows.progress import Progress, at_the_latest, remaining
 
@@ -33,6 +33,7 @@ R = TypeVar("R")
 SHORTEST_BUDGET = timedelta(seconds=1)
 """Temporal reads a budget of nothing as no limit."""
 NOTE_LENGTH = 300
+REASON_LENGTH = 500
 
 
 class OrderEnded(Exception):
@@ -70,7 +71,9 @@ class OrderLife:
         self.cancel: Operator | None = None
         self.cancel_outcome: CancelOutcome | None = None
         self.ended: OrderStatus | None = None
-        self._platform_cancel_seen = False
+        self.stage = ProductionStage.ACCEPTED
+        self._platform_cancel_noted = False
+        self._platform_cancel_swallowed = False
 
     @property
     def order(self) -> PlacedOrder:
@@ -109,8 +112,14 @@ class OrderLife:
             return None
         return payment.capture_before - self.policy.capture_margin
 
+    @property
+    def is_out(self) -> bool:
+        """Whether the case has left the machine."""
+        return self.stage is ProductionStage.OUT_OF_MACHINE
+
     def guard(self) -> None:
         """Stand before every step that cannot be taken back: a cancelled order goes no further."""
+        self._note_platform_cancel()
         if self.cancel is not None:
             raise OrderEnded(OrderStatus.CANCELED, "canceled before it was submitted", by=self.cancel)
 
@@ -133,17 +142,16 @@ class OrderLife:
         summary: str,
         until: datetime | None = None,
     ) -> R:
-        """Run one activity to its end, within its budget and not beyond `until`.
-
-        A cancel from the platform does not tear the activity away: it is noted, and the next `guard` acts on it.
-        """
+        """Run one activity to its end, within its budget and not beyond `until`."""
         left = remaining(until)
         if left is not None:
             budget = options.get("schedule_to_close_timeout", left)
             options = {**options, "schedule_to_close_timeout": max(min(budget, left), SHORTEST_BUDGET)}
-        running = asyncio.ensure_future(
-            workflow.execute_activity_method(step, request, summary=summary, **options),
-        )
+        return await self.undisturbed(workflow.execute_activity_method(step, request, summary=summary, **options))
+
+    async def undisturbed(self, work: Awaitable[R]) -> R:
+        """See something through although the platform cancels: the cancel is noted, and the next `guard` acts on it."""
+        running = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -169,13 +177,24 @@ class OrderLife:
         """Let some time pass, or less if the order is cancelled meanwhile."""
         await self.wait(lambda: self.cancel, until=workflow.now() + duration, summary=summary)
 
-    def _is_platform_cancel(self) -> bool:
-        """Turn the platform's cancel into ours, once; anything else that cancels (an eviction) is not ours to swallow."""
+    async def sleep(self, duration: timedelta, *, summary: str) -> None:
+        """Let some time pass, whoever cancels meanwhile."""
+        await self.wait(lambda: False, until=workflow.now() + duration, summary=summary)
+
+    def _note_platform_cancel(self) -> bool:
+        """Turn the platform's cancel into ours, once; it can be known before it is raised anywhere."""
         reason = workflow.cancellation_reason()
-        if reason is None or self._platform_cancel_seen:
+        if reason is not None and not self._platform_cancel_noted:
+            self._platform_cancel_noted = True
+            why = reason[:REASON_LENGTH] or "canceled from the Temporal Web UI"
+            self.cancel = self.cancel or Operator(operator="temporal", reason=why)
+        return reason is not None
+
+    def _is_platform_cancel(self) -> bool:
+        """Say whether what was just raised is the platform's one cancel; anything else (an eviction) is not ours to swallow."""
+        if self._platform_cancel_swallowed or not self._note_platform_cancel():
             return False
-        self._platform_cancel_seen = True
-        self.cancel = self.cancel or Operator(operator="temporal", reason=reason or "canceled from the Temporal Web UI")
+        self._platform_cancel_swallowed = True
         return True
 
     async def record(self, transition: Transition) -> None:
@@ -200,6 +219,7 @@ class OrderLife:
         *,
         gives_back: bool = True,
         unless: Callable[[], object] = lambda: False,
+        until: datetime | None = None,
     ) -> None:
         """Wait for a person, or for `unless`; return when there is something new to try.
 
@@ -209,12 +229,13 @@ class OrderLife:
             gives_back: Whether the order may end here, by `cancel` or by the deadline. False where the outcome is unknown or the
                 case is being printed.
             unless: A fact that ends the wait by itself.
+            until: When there is something new to try although nobody decided.
 
         Raises:
             OrderEnded: Canceled, or nobody decided in time.
         """
         before = self.progress.status or OrderStatus.ON_HOLD
-        deadline = at_the_latest(workflow.now() + self.policy.hold_deadline, self.capture_deadline) if gives_back else None
+        deadline = at_the_latest(workflow.now() + self.policy.hold_deadline, self.capture_deadline) if gives_back else until
         self.retry = self.resolution = None
         self.holding = reason
         try:
@@ -240,16 +261,24 @@ class OrderLife:
 
 
 def failure_type(failure: ActivityError | ChildWorkflowError) -> str:
-    """Return the class name of our error that made the activity fail, `Timeout` when its budget ran out."""
-    cause = failure.cause
+    """Return the class name of our error that made the activity fail, `Timeout` when a try was never answered."""
+    cause = _decisive(failure)
     if isinstance(cause, ApplicationError):
         return cause.type or "ApplicationError"
     return "Timeout" if isinstance(cause, ActivityTimeout) else type(cause).__name__
 
 
+def _decisive(failure: ActivityError | ChildWorkflowError) -> BaseException | None:
+    """Return what the last try died of: a budget that ran out between two tries says nothing, the try before it does."""
+    cause = failure.cause
+    if isinstance(cause, ActivityTimeout) and cause.type is TimeoutType.SCHEDULE_TO_CLOSE and cause.cause is not None:
+        return cause.cause
+    return cause
+
+
 def describe(failure: ActivityError | ChildWorkflowError) -> str:
     """Return why an activity failed, in one line: `str()` of an ActivityError only says that it failed."""
-    cause = failure.cause
+    cause = _decisive(failure)
     text = cause.message if isinstance(cause, ApplicationError) else str(cause)
     return f"{failure_type(failure)}: {text}"[:NOTE_LENGTH]
 

@@ -54,22 +54,24 @@ class MoneyBack:
         number = life.refunds_started
         life.refunding += amount
         try:
-            result = await workflow.execute_child_workflow(
-                RefundWorkflow.run,
-                RefundInput(
-                    order_id=life.order_id,
-                    refund_number=number,
-                    session_id=payment.session_id,
-                    payment_intent_id=payment.payment_intent_id,
-                    amount=amount,
-                    currency=payment.currency,
-                    reason=reason,
-                    operator=operator,
-                ),
-                id=refund_workflow_id(life.order_id, number),
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                static_summary=f"refund {number} of {life.order.number}",
+            result = await life.undisturbed(
+                workflow.execute_child_workflow(
+                    RefundWorkflow.run,
+                    RefundInput(
+                        order_id=life.order_id,
+                        refund_number=number,
+                        session_id=payment.session_id,
+                        payment_intent_id=payment.payment_intent_id,
+                        amount=amount,
+                        currency=payment.currency,
+                        reason=reason,
+                        operator=operator,
+                    ),
+                    id=refund_workflow_id(life.order_id, number),
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    static_summary=f"refund {number} of {life.order.number}",
+                )
             )
         finally:
             life.refunding -= amount

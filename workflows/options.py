@@ -1,7 +1,7 @@
 """Task queues, timeouts and retry policies, each under the name of its reason.
 
-Every activity has a `start_to_close` (one try), a `schedule_to_close` (all tries: the budget) and says which errors no retry can
-mend. Error types are class names of `models/errors.py`.
+Every activity has a `start_to_close` (one try), and a `schedule_to_close` (all tries: the budget) unless it must succeed however
+long that takes. Error types are class names of `models/errors.py`.
 """
 
 from datetime import timedelta
@@ -16,8 +16,6 @@ ARTWORK_TASK_QUEUE = "artwork"
 MANUFACTURER_TASK_QUEUE = "manufacturer"
 """The partner, with a rate limit of its own."""
 
-SETTLED_BY_A_LOOK_UP = ["OutcomeUnknown", "StoredFailure"]
-
 
 class ActivityOptions(TypedDict, total=False):
     """The part of `workflow.execute_activity_method`'s options that is decided here."""
@@ -30,10 +28,9 @@ class ActivityOptions(TypedDict, total=False):
 
 DATABASE = ActivityOptions(
     start_to_close_timeout=timedelta(seconds=10),
-    schedule_to_close_timeout=timedelta(days=7),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1)),
 )
-"""Our own rows: an outage of the database is waited out."""
+"""Our own rows: an outage of the database is waited out, however long it takes."""
 
 WHILE_CUSTOMER_WAITS = ActivityOptions(
     start_to_close_timeout=timedelta(seconds=15),
@@ -63,14 +60,23 @@ PRINT_FILE = ActivityOptions(
 )
 """Read, scale, store; the bucket may be away for a while."""
 
-MANUFACTURER = ActivityOptions(
+ANNOUNCE = ActivityOptions(
+    task_queue=MANUFACTURER_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=10)),
+)
+"""Nothing is printed and nothing is paid by an announcement: a lost answer is repeated under the same reference."""
+
+SUBMIT = ActivityOptions(
     task_queue=MANUFACTURER_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),
     schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=2),
         maximum_interval=timedelta(minutes=10),
-        non_retryable_error_types=["OutcomeUnknown"],
+        # The second one is what Temporal's server calls a try that was never answered, e.g. because its worker died.
+        non_retryable_error_types=["OutcomeUnknown", "TemporalTimeout:StartToClose"],
     ),
 )
 """Offline machines and late payments are waited out; an unknown outcome goes to `verifying`."""

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.delivery import Delivery
     from workflows.fulfilment import Fulfilment
     from workflows.handlers import update
-    from workflows.life import OrderEnded, OrderLife, describe, named, refused
+    from workflows.life import OrderEnded, OrderLife, describe, failure_type, named, refused
     from workflows.money_back import MoneyBack
 
 RESOLVABLE = {HoldReason.OVERDUE, HoldReason.SHIPMENT_OVERDUE, HoldReason.CAPTURE_FAILED, HoldReason.REFUND_FAILED}
@@ -66,7 +66,7 @@ class OrderWorkflow:
         except OrderEnded as ended:
             await self._undo()
             result = await self._close(ended.status, ended.note, by=ended.by)
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._life.wait(workflow.all_handlers_finished, until=None, summary="")
         return result
 
     @update("Open, or open again, the checkout of this order. Sent by the storefront's checkout call.")
@@ -204,10 +204,13 @@ class OrderWorkflow:
         """Write how it ended and answer whoever still waits."""
         life = self._life
         ending = life.progress.next(status, note, by=by)
-        if life.placed is None:
-            life.progress.entered(ending)
-        else:
+        try:
             await life.record(ending)
+        except ActivityError as failure:
+            # An order that could not be placed may be written down all the same: the answer is what failed.
+            if life.placed is not None or failure_type(failure) != "IntegrityBroken":
+                raise
+            life.progress.entered(ending)
         life.ended = status
         life.cancel_outcome = CancelOutcome.TOO_LATE if status is OrderStatus.COMPLETED else CancelOutcome.CANCELED
         return OrderResult(order_id=life.order_id, status=status, note=note)

@@ -40,6 +40,7 @@ class Progress:
         self.order_id = order_id
         self.status: OrderStatus | None = None
         self.version = 0
+        self._shown = 0
         self._story: list[str] = []
 
     def next(
@@ -68,25 +69,29 @@ class Progress:
         )
 
     def entered(self, transition: Transition, *, manufacturer_order_id: str | None = None) -> None:
-        """Show a step that has been written."""
-        moved = transition.status is not self.status
+        """Show a step that has been written; as in the database, an older one does not overwrite a newer one."""
+        updates: list[SearchAttributeUpdate[Any]] = []
+        if transition.version > self._shown:
+            if transition.status is not self.status:
+                updates += [
+                    ORDER_STATUS.value_set(transition.status.value),
+                    NEEDS_ATTENTION.value_set(transition.needs_attention),
+                ]
+            self._take(transition)
+        if manufacturer_order_id:
+            updates.append(MANUFACTURER_ORDER_ID.value_set(manufacturer_order_id))
+        if updates:
+            workflow.upsert_search_attributes(updates)
+
+    def _take(self, transition: Transition) -> None:
+        self._shown = transition.version
         self.status = transition.status
         self._story.append(f"- {transition.at:%Y-%m-%d %H:%M:%S} **{transition.status}** {transition.note}".rstrip())
         self._show(transition)
-        if moved or manufacturer_order_id:
-            updates: list[SearchAttributeUpdate[Any]] = [
-                ORDER_STATUS.value_set(transition.status.value),
-                NEEDS_ATTENTION.value_set(transition.needs_attention),
-            ]
-            if manufacturer_order_id:
-                updates.append(MANUFACTURER_ORDER_ID.value_set(manufacturer_order_id))
-            workflow.upsert_search_attributes(updates)
 
     def placed(self, placed: PlacedOrder, transition: Transition) -> None:
         """Show the order's number and amount, which are known from here on."""
-        self.status = transition.status
-        self._story.append(f"- {transition.at:%Y-%m-%d %H:%M:%S} **{transition.status}** {transition.note}".rstrip())
-        self._show(transition)
+        self._take(transition)
         workflow.upsert_search_attributes(
             [
                 ORDER_STATUS.value_set(transition.status.value),

@@ -1,6 +1,9 @@
 """A refund's life: asked for, perhaps pending for days, settled or failed. A refund is not an event, it is a state machine."""
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
@@ -20,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.attributes import AMOUNT_MINOR, NEEDS_ATTENTION
     from workflows.handlers import update
     from workflows.life import describe, failure_type, named, refused
-    from workflows.options import COMPENSATION, REFUND_LOOK
+    from workflows.options import COMPENSATION, REFUND_LOOK, REFUND_NEEDS_A_PERSON
 
 PENDING = {RefundState.PENDING, RefundState.REQUIRES_ACTION}
 AFTER = "**Next:** `retry_step`, or `mark_resolved` when it was settled elsewhere."
@@ -39,14 +42,25 @@ class RefundWorkflow:
         self._look_wanted = False
         self._retry: Operator | None = None
         self._resolution: Operator | None = None
+        self._waits_for_a_person = False
 
     @workflow.run
     async def run(self, refund: RefundInput) -> RefundResult:
         """Give the money back and see it arrive."""
         workflow.upsert_search_attributes([AMOUNT_MINOR.value_set(refund.amount), NEEDS_ATTENTION.value_set(False)])
-        result = await self._give_back()
+        result = await self._to_its_end(self._give_back())
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, RefundResult]) -> RefundResult:
+        """See it through although somebody cancels this workflow in the Web UI: money that is owed is not taken back by that."""
+        running = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:
+                raise
+            return await running
 
     async def _give_back(self) -> RefundResult:
         while self._resolution is None:
@@ -86,6 +100,8 @@ class RefundWorkflow:
 
     async def _see_it_settled(self, refund: Refund) -> None:
         """Ask until the refund is terminal: now and then, and whenever Stripe's webhook says that something changed."""
+        impatient_at = workflow.now() + REFUND_NEEDS_A_PERSON
+        is_late = False
         while self._refund is not None and self._refund.state in PENDING and self._resolution is None:
             await workflow.wait_condition(
                 lambda: self._look_wanted or self._resolution is not None,
@@ -93,6 +109,9 @@ class RefundWorkflow:
                 timeout_summary="pending at Stripe: ask again",
             )
             self._look_wanted = False
+            if workflow.now() >= impatient_at and not is_late:
+                is_late = True
+                self._call_for_attention(f"pending at Stripe for {REFUND_NEEDS_A_PERSON.days} days")
             self._refund = await workflow.execute_activity_method(
                 PaymentActivities.read_refund,
                 ReadRefund(
@@ -107,11 +126,15 @@ class RefundWorkflow:
             )
 
     async def _wait_for_a_person(self, why: str) -> None:
+        self._call_for_attention(why)
+        self._retry, self._waits_for_a_person = None, True
+        await workflow.wait_condition(lambda: self._retry is not None or self._resolution is not None)
+        self._waits_for_a_person = False
+        workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(False)])
+
+    def _call_for_attention(self, why: str) -> None:
         workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(True)])
         workflow.set_current_details(f"**needs a person**\n\n{why}\n\n{AFTER}")
-        self._retry = None
-        await workflow.wait_condition(lambda: self._retry is not None or self._resolution is not None)
-        workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(False)])
 
     def _result(self) -> RefundResult:
         refund = self._refund
@@ -137,7 +160,7 @@ class RefundWorkflow:
     @retry_step.validator
     def _may_retry(self, by: Operator) -> None:
         named(by)
-        if self._refund is not None and self._refund.state in PENDING:
+        if not self._waits_for_a_person:
             raise refused("the refund is under way at Stripe: nothing to try again")
 
     @mark_resolved.validator

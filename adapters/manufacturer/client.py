@@ -5,13 +5,13 @@ Every method raises ``models.errors`` only. A call that makes the manufacturer d
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from typing import Any, TypeVar
 
 import httpx
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.manufacturer.payloads import (
@@ -52,7 +52,7 @@ from models.production import (
     Submission,
 )
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 DataT = TypeVar("DataT")
 ReferenceT = TypeVar("ReferenceT", bound=str)
@@ -183,7 +183,7 @@ class ManufacturerClient:
         token = await self._tokens.current()
         envelope = await self._send(call, body, token)
         if envelope.code == TOKEN_REFUSED:
-            logger.info("the manufacturer no longer accepts the login token, logging in again")
+            log.info("the manufacturer no longer accepts the login token, logging in again")
             envelope = await self._send(call, body, await self._tokens.replacement(refused=token))
         if envelope.code == TOKEN_REFUSED:
             raise ProviderUnavailable(
@@ -238,7 +238,8 @@ def _check_reference(call: Call, *, asked: str, answered: str) -> None:
 
 
 def _known_status(call: Call, reference: str, status: int, statuses: type[StatusT]) -> StatusT:
-    try:
-        return statuses(status)
-    except ValueError as error:
-        raise NeedsPerson(f"{call.path}: {reference} has the unknown status {status}", provider=PROVIDER) from error
+    if status not in {known.value for known in statuses}:
+        # One new word of theirs must not stop the news of every other order.
+        log.error("the manufacturer uses a status that nobody has classified", call=call.path, reference=reference, status=status)
+        return statuses(0)
+    return statuses(status)

@@ -37,8 +37,8 @@ async def submit(client: ManufacturerClient) -> Any:
     )
 
 
-async def ask(client: ManufacturerClient) -> Any:
-    return await client.order_statuses([PRINT])
+async def ask(client: ManufacturerClient, *references: PrintReference) -> Any:
+    return await client.order_statuses(references or [PRINT])
 
 
 ACTS = pytest.mark.parametrize("act", [announce, submit])
@@ -102,9 +102,10 @@ class TestEnvelopes:
         items = [{"third_id": "OREN260101000009", "status": 12}, {"third_id": PRINT, "status": 12}]
         assert await ask(answering({"code": 200, "data": items})) == {PRINT: ManufacturerOrderStatus.PRINTED}
 
-    async def test_a_status_that_no_edition_lists_needs_a_person(self) -> None:
-        with pytest.raises(NeedsPerson, match="OREN260101000001 has the unknown status 17"):
-            await ask(answering({"code": 200, "data": [{"third_id": PRINT, "status": 17}]}))
+    async def test_a_status_that_no_edition_lists_is_kept_as_unknown_and_stops_no_other_news(self) -> None:
+        items = [{"third_id": PRINT, "status": 17}, {"third_id": "OREN260101000002", "status": 12}]
+        known = await ask(answering({"code": 200, "data": items}), PRINT, PrintReference("OREN260101000002"))
+        assert known == {PRINT: ManufacturerOrderStatus.UNKNOWN, "OREN260101000002": ManufacturerOrderStatus.PRINTED}
 
     async def test_an_accepted_order_stays_accepted_whatever_its_details_look_like(self) -> None:
         submission = await submit(
