@@ -1,7 +1,8 @@
 """The manufacturer: announce the payment, submit the order, find out what became of it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,7 +11,7 @@ from temporalio import activity
 
 from activities.ports import ImageLinks, Manufacturer, OrderBook
 from models.artwork import PrintFile, sha256_of
-from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown
+from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown, ProviderUnavailable
 from models.production import (
     Announcement,
     AnnouncePayment,
@@ -84,8 +85,8 @@ class ProductionActivities:
     async def submit_order(self, request: SubmitOrder) -> Submission:
         """Have it printed, exactly the file that was approved.
 
-        Raises `IntegrityBroken` when the picture's link serves other bytes, `OutcomeUnknown` when the answer was lost: look it
-        up, then send the same reference again.
+        Raises `IntegrityBroken` when the picture's link serves other bytes, `OutcomeUnknown` when the answer was lost or could
+        not be written down: look it up, then send the same reference again. Every other error says that nothing was ordered.
         """
         reference = PrintReference(
             await self._orders.reference(
@@ -103,14 +104,18 @@ class ProductionActivities:
                 )
             )
         except AlreadyExists as known:
-            found = await self._find(reference, request.product.device_id)
-            if found is None:
-                raise OutcomeUnknown(
-                    f"{reference} is refused as known, yet cannot be found", provider=known.provider, code=known.code
-                ) from known
-            submission = found
-        await self._orders.record_submission(request.order_id, submission, request.enters)
+            with _ordered(reference):
+                submission = await self._found(reference, request.product.device_id, known)
+        with _ordered(reference):
+            await self._orders.record_submission(request.order_id, submission, request.enters)
         return submission
+
+    async def _found(self, reference: PrintReference, device_id: str, known: AlreadyExists) -> Submission:
+        found = await self._find(reference, device_id)
+        if found is None:
+            message = f"{reference} is refused as known, yet cannot be found"
+            raise OutcomeUnknown(message, provider=known.provider, code=known.code) from known
+        return found
 
     async def _checked_link(self, order_id: UUID, print_file: PrintFile, at: datetime) -> str:
         url = self._links.for_print_file(print_file, order_id=order_id, expires_at=at + PICTURE_LINK_LIFETIME)
@@ -148,6 +153,16 @@ class ProductionActivities:
         """Ask how a print attempt stands right now."""
         statuses = await self._manufacturer.order_statuses([request.reference])
         return ProductionState(status=statuses.get(request.reference))
+
+
+@contextmanager
+def _ordered(reference: PrintReference) -> Iterator[None]:
+    """From here on the manufacturer has the order: no failure may be read as if nothing had been done."""
+    try:
+        yield
+    except (ProviderUnavailable, IntegrityBroken) as failure:
+        message = f"the manufacturer has {reference}, but then: {failure.message}"
+        raise OutcomeUnknown(message, provider="manufacturer") from failure
 
 
 async def uninterrupted(call: Coroutine[Any, Any, T]) -> T:

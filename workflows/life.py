@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import DATABASE, ActivityOptions
     from workflows.progress import Progress, at_the_latest, remaining
 
+T = TypeVar("T")
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -287,6 +288,13 @@ def named(by: Operator | RefundRequest) -> None:
     """Refuse an act of nobody, or without a reason: both are recorded."""
     if not by.operator.strip() or not by.reason.strip():
         raise refused("`operator` and `reason` must both be given: they are recorded")
+
+
+def present(value: T | None) -> T:
+    """Return what an earlier stage has made."""
+    if value is None:
+        raise RuntimeError("a stage ran before the one that it needs")
+    return value
 
 
 def refused(text: str) -> ApplicationError:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
@@ -17,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
         OrderResult,
         OrderStatus,
         Shipment,
+        Transition,
     )
     from models.payment import (
         PaymentReport,
@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.handlers import update
     from workflows.life import OrderEnded, OrderLife, describe, failure_type, named, refused
     from workflows.money_back import MoneyBack
+    from workflows.submission import Acceptance
 
 RESOLVABLE = {HoldReason.OVERDUE, HoldReason.SHIPMENT_OVERDUE, HoldReason.CAPTURE_FAILED, HoldReason.REFUND_FAILED}
 """What a person can settle outside of the system; everything else needs the step itself."""
@@ -39,7 +40,7 @@ ASKS_FIRST = {OrderStatus.SUBMITTING, OrderStatus.VERIFYING, OrderStatus.IN_PROD
 """Where a wish to cancel has to wait for the manufacturer's answer."""
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn
 class OrderWorkflow:
     """One order. Whatever crashes, repeats, comes late or lies: no money without a case, no case without money."""
 
@@ -48,7 +49,8 @@ class OrderWorkflow:
         self._life = OrderLife(order)
         self._money_back = MoneyBack(self._life)
         self._checkout = CheckoutDesk(self._life, self._money_back)
-        self._fulfilment = Fulfilment(self._life)
+        self._acceptance = Acceptance(self._life)
+        self._fulfilment = Fulfilment(self._life, self._acceptance)
         self._delivery = Delivery(self._life)
 
     @workflow.run
@@ -58,8 +60,8 @@ class OrderWorkflow:
             await self._checkout.collect_payment()
             await self._fulfilment.prepare_print_file()
             await self._fulfilment.announce()
-            await self._fulfilment.submit()
-            await self._fulfilment.capture()
+            await self._acceptance.submit()
+            await self._acceptance.capture()
             await self._fulfilment.follow()
             note = await self._delivery.hand_over()
             result = await self._close(OrderStatus.COMPLETED, note)
@@ -101,7 +103,7 @@ class OrderWorkflow:
     async def cancel(self, by: Operator) -> CancelOutcome:
         """Cancel before submission; afterwards ask the manufacturer, whose answer decides."""
         life = self._life
-        if self._fulfilment.is_out:
+        if life.is_out:
             return CancelOutcome.TOO_LATE
         life.cancel, life.cancel_outcome = by, None
         if life.progress.status in ASKS_FIRST:
@@ -161,7 +163,7 @@ class OrderWorkflow:
             raise refused("carrier and tracking number are needed: the customer is told both")
         if not self._life.is_posted:
             raise refused("this order is collected at a machine, not posted")
-        if not self._fulfilment.is_out or self._delivery.shipment is not None or self._life.ended:
+        if not self._life.is_out or self._delivery.shipment is not None or self._life.ended:
             raise refused(f"nothing to post: the order is {self._life.progress.status}")
 
     @mark_delivered.validator
@@ -173,7 +175,7 @@ class OrderWorkflow:
     @mark_collected.validator
     def _may_collect(self, by: Operator) -> None:
         named(by)
-        if self._life.is_posted or not self._fulfilment.is_out or self._life.ended:
+        if self._life.is_posted or not self._life.is_out or self._life.ended:
             raise refused(f"only what lies ready is collected; this order is {self._life.progress.status}")
 
     @mark_resolved.validator
@@ -204,13 +206,18 @@ class OrderWorkflow:
         """Write how it ended and answer whoever still waits."""
         life = self._life
         ending = life.progress.next(status, note, by=by)
-        try:
-            await life.record(ending)
-        except ActivityError as failure:
-            # An order that could not be placed may be written down all the same: the answer is what failed.
-            if life.placed is not None or failure_type(failure) != "IntegrityBroken":
-                raise
-            life.progress.entered(ending)
+        await self._write_down(ending)
         life.ended = status
         life.cancel_outcome = CancelOutcome.TOO_LATE if status is OrderStatus.COMPLETED else CancelOutcome.CANCELED
         return OrderResult(order_id=life.order_id, status=status, note=note)
+
+    async def _write_down(self, ending: Transition) -> None:
+        """Record an ending. An order that could not be placed may be written down all the same: the answer is what failed."""
+        life = self._life
+        try:
+            if life.undo:
+                await life.record(ending)
+        except ActivityError as failure:
+            if life.placed is not None or failure_type(failure) != "IntegrityBroken":
+                raise
+        life.progress.entered(ending)

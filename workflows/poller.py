@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
@@ -19,7 +18,7 @@ ROUNDS_A_RUN = 500
 """A fresh history long before the server suggests it, so that an operator can still read this one."""
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn
 class StatusPoller:
     """Asks, sleeps until the next reference is due, asks again; a signal wakes it early."""
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
@@ -30,7 +29,7 @@ AFTER = "**Next:** `retry_step`, or `mark_resolved` when it was settled elsewher
 STORED_FAILURE_PAUSE = timedelta(seconds=5)
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn
 class RefundWorkflow:
     """One refund. It ends only when the money is back, or when a person has taken it over."""
 

@@ -3,9 +3,10 @@
 import shutil
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -37,15 +38,10 @@ from models.order import (
 )
 from models.payment import PaymentReport, PaymentView
 from models.production import ManufacturerOrderStatus, PrintReference, ProductionReport, ProductionStage
-from tests.fakes import (
-    FakeGateway,
-    FakeLinks,
-    FakeManufacturer,
-    FakeOrderBook,
-    FakeReferenceBook,
-    FakeRenderer,
-    FakeStore,
-)
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.manufacturer import FakeManufacturer, FakeReferenceBook
+from tests.fakes.order_book import FakeOrderBook
+from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
@@ -169,7 +165,7 @@ class Shop:
         raise AssertionError(f"{status} was never reached: {self.story}")
 
 
-def activities_of(steps: object) -> list[object]:
+def activities_of(steps: object) -> list[Callable[..., Any]]:
     """Every activity of a class."""
     methods = (getattr(steps, name) for name in dir(steps) if not name.startswith("_"))
     return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

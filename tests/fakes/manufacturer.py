@@ -1,0 +1,107 @@
+"""The manufacturer in memory, and the references that it is asked about."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from models.errors import AlreadyExists
+from models.order import Product
+from models.production import (
+    Announcement,
+    DueReference,
+    ManufacturerBrand,
+    ManufacturerOrderId,
+    ManufacturerOrderStatus,
+    ManufacturerPaymentStatus,
+    PaymentReference,
+    PrintReference,
+    ReferenceReading,
+    StockLevel,
+    Submission,
+)
+from tests.fakes.faults import Faults
+
+
+class FakeManufacturer:
+    """A partner that prints what it accepts, once per reference; tests move its machine."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.announced: list[PaymentReference] = []
+        self.confirmed: list[PaymentReference] = []
+        self.accepted: dict[PrintReference, str] = {}
+        self.states: dict[PrintReference, ManufacturerOrderStatus] = {}
+
+    async def announce_payment(
+        self, *, reference: PaymentReference, model_id: str, device_id: str, amount: int, at_machine: bool
+    ) -> Announcement:
+        await self.faults.before("announce_payment")
+        if reference in self.announced:
+            raise AlreadyExists("third_id already exists", provider="manufacturer")
+        self.announced.append(reference)
+        await self.faults.after("announce_payment")
+        return Announcement(reference=reference)
+
+    async def confirm_payment(self, *, reference: PaymentReference, amount: int) -> None:
+        await self.faults.before("confirm_payment")
+        self.confirmed.append(reference)
+        await self.faults.after("confirm_payment")
+
+    async def payment_statuses(self, references: Sequence[PaymentReference]) -> dict[PaymentReference, ManufacturerPaymentStatus]:
+        await self.faults.before("payment_statuses")
+        return {known: ManufacturerPaymentStatus.PAID for known in references if known in self.announced}
+
+    async def submit_order(
+        self, *, reference: PrintReference, payment_reference: PaymentReference, product: Product, picture_url: str
+    ) -> Submission:
+        await self.faults.before("submit_order")
+        if reference in self.accepted:
+            raise AlreadyExists("third_id already exists", provider="manufacturer")
+        assert payment_reference in self.confirmed, "submitted before the payment was confirmed"
+        self.accepted[reference] = picture_url
+        self.states[reference] = ManufacturerOrderStatus.WAITING_TO_PRINT
+        await self.faults.after("submit_order")
+        return self._submission(reference)
+
+    def _submission(self, reference: PrintReference) -> Submission:
+        return Submission(
+            reference=reference,
+            manufacturer_order_id=ManufacturerOrderId(f"MSOR{reference[4:]}"),
+            queue_number="007",
+            status=self.states[reference],
+        )
+
+    async def order_statuses(self, references: Sequence[PrintReference]) -> dict[PrintReference, ManufacturerOrderStatus]:
+        await self.faults.before("order_statuses")
+        return {known: self.states[known] for known in references if known in self.states}
+
+    async def print_queue(self, device_id: str) -> list[Submission]:
+        await self.faults.before("print_queue")
+        return [self._submission(reference) for reference in self.accepted]
+
+    async def brands(self) -> list[ManufacturerBrand]:
+        return []
+
+    async def stock(self, *, device_id: str, brand_id: str) -> list[StockLevel]:
+        return []
+
+
+class FakeReferenceBook:
+    """Due references by hand."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.asked_at: list[datetime] = []
+        self.waiting: list[DueReference] = []
+        self.stored: list[ReferenceReading] = []
+        self.next_at: datetime | None = None
+
+    async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
+        self.asked_at.append(at)
+        await self.faults.before("due")
+        return self.waiting[:limit]
+
+    async def store(self, readings: Sequence[ReferenceReading]) -> None:
+        self.stored.extend(readings)
+
+    async def next_due(self) -> datetime | None:
+        return self.next_at

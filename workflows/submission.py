@@ -1,0 +1,204 @@
+"""Having it printed: one print attempt accepted once, whatever becomes of the answers, and the money taken when it is."""
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment import PaymentActivities
+    from activities.production import ProductionActivities
+    from models.order import CancelOutcome, HoldReason, OrderStatus
+    from models.payment import CapturePayment, Payment, PaymentState
+    from models.production import (
+        FindSubmission,
+        ProductionStage,
+        ReadProduction,
+        Submission,
+        SubmitOrder,
+    )
+    from workflows.life import OrderEnded, OrderLife, describe, failure_type, present
+    from workflows.options import MANUFACTURER_LOOK_UP, STRIPE, SUBMIT
+
+UNKNOWN = {"OutcomeUnknown", "Timeout"}
+"""A time-out of the last try tells nothing either."""
+NOT_SENT = {"ProviderUnavailable", "ProviderRejected", "IntegrityBroken"}
+"""Failures that prove that the manufacturer did not take the order. After any other it is asked."""
+RESUBMIT_PAUSE = timedelta(seconds=5)
+LONGEST_RESUBMIT_PAUSE = timedelta(minutes=10)
+LAST_LOOK = timedelta(minutes=15)
+"""How long the manufacturer is asked when an authorisation is about to run out; `capture_margin` is much longer."""
+
+
+class Acceptance:
+    """The two steps that belong together: the manufacturer has accepted, so the customer pays."""
+
+    def __init__(self, life: OrderLife) -> None:
+        self._life = life
+
+    async def submit(self) -> None:
+        """Have it accepted: refusals wait for a person, lost answers are looked up, the same reference is sent again.
+
+        Raises:
+            OrderEnded: Canceled, or proven absent when the authorisation is about to run out.
+        """
+        life = self._life
+        life.submission = None
+        was_captured = life.is_captured
+        pause = RESUBMIT_PAUSE
+        while life.submission is None:
+            life.guard()
+            try:
+                life.submission = await self._submit()
+            except ActivityError as failure:
+                if failure_type(failure) in NOT_SENT:
+                    await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
+                    continue
+                life.submission = await self._verify()
+                if life.submission is not None:
+                    return
+                self._end_if_time_is_up(was_captured=was_captured)
+                if failure_type(failure) not in UNKNOWN:
+                    await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
+                    continue
+                await life.pause(pause, summary="the manufacturer does not have it: send it again")
+                pause = min(pause * 2, LONGEST_RESUBMIT_PAUSE)
+
+    async def _submit(self) -> Submission:
+        life = self._life
+        request = SubmitOrder(
+            order_id=life.order_id,
+            print_attempt=life.print_attempt,
+            payment_reference=present(life.announcement).reference,
+            product=life.order.quote.product,
+            print_file=present(life.print_file),
+            at=workflow.now(),
+            enters=life.progress.next(OrderStatus.IN_PRODUCTION, "accepted by the manufacturer"),
+        )
+        submission = await life.call(
+            ProductionActivities.submit_order,
+            request,
+            SUBMIT,
+            summary=f"submit print attempt {life.print_attempt}",
+            until=life.capture_deadline,
+        )
+        life.progress.entered(request.enters, manufacturer_order_id=submission.manufacturer_order_id)
+        return submission
+
+    async def _verify(self) -> Submission | None:
+        """Find out whether a submission whose answer was lost is there; None only if it is proven absent.
+
+        When the authorisation is about to run out and the manufacturer still does not answer, the money is taken, and given
+        back if the order proves absent: the one case of money before acceptance.
+        """
+        life = self._life
+        while True:
+            try:
+                return await self._find()
+            except ActivityError as failure:
+                if not self._is_time_up():
+                    await life.hold(HoldReason.OUTCOME_UNKNOWN, describe(failure), gives_back=False, until=life.capture_deadline)
+                if self._is_time_up():
+                    await self.capture()
+
+    async def _find(self) -> Submission | None:
+        life = self._life
+        request = FindSubmission(
+            order_id=life.order_id,
+            print_attempt=life.print_attempt,
+            device_id=life.order.quote.product.device_id,
+            at=workflow.now(),
+            enters=life.progress.next(OrderStatus.VERIFYING, "no answer: the manufacturer is asked whether it has the order"),
+            finds=life.progress.next(OrderStatus.IN_PRODUCTION, "the manufacturer has it"),
+        )
+        life.progress.entered(request.enters)
+        search = await life.call(
+            ProductionActivities.find_submission,
+            request,
+            MANUFACTURER_LOOK_UP,
+            summary=f"look for print attempt {life.print_attempt}",
+            until=self._last_look(),
+        )
+        if search.submission is not None:
+            life.progress.entered(request.finds, manufacturer_order_id=search.submission.manufacturer_order_id)
+        return search.submission
+
+    def _last_look(self) -> datetime | None:
+        """Return until when to look: an authorisation that is running out still leaves time for a last look."""
+        deadline = self._life.capture_deadline
+        return None if deadline is None else max(deadline, workflow.now() + LAST_LOOK)
+
+    def _is_time_up(self) -> bool:
+        deadline = self._life.capture_deadline
+        return deadline is not None and workflow.now() >= deadline
+
+    def _end_if_time_is_up(self, *, was_captured: bool) -> None:
+        """End an order that is proven absent when its authorisation is running out, or had to be taken meanwhile."""
+        if self._is_time_up() or (self._life.is_captured and not was_captured):
+            raise OrderEnded(OrderStatus.CANCELED, "the manufacturer never had it, and the authorisation runs out: given back")
+
+    async def capture(self) -> None:
+        """Take the money that was authorised; nothing to do for an order that costs nothing."""
+        life = self._life
+        if life.payment is None or life.is_captured:
+            return
+        authorised = life.payment
+        key_number = 0
+        while life.payment.state is PaymentState.AUTHORIZED:
+            key_number += 1
+            try:
+                life.payment = await self._capture(authorised, key_number)
+            except ActivityError as failure:
+                if failure_type(failure) == "StoredFailure":
+                    await life.sleep(RESUBMIT_PAUSE * key_number, summary="the next idempotency key takes the money")
+                    continue
+                await life.hold(HoldReason.CAPTURE_FAILED, describe(failure), gives_back=False, unless=self._may_cancel)
+                if life.resolution is not None:
+                    return
+                if self._may_cancel():
+                    await self.answer_cancel()
+
+    async def _capture(self, authorised: Payment, key_number: int) -> Payment:
+        life = self._life
+        request = CapturePayment(
+            order_id=life.order_id,
+            session_id=authorised.session_id,
+            payment_intent_id=present(authorised.payment_intent_id),
+            amount=life.order.quote.total,
+            currency=life.order.quote.currency,
+            key_number=key_number,
+            enters=life.progress.next(
+                life.progress.status or OrderStatus.IN_PRODUCTION, f"{life.order.quote.total} {authorised.currency} captured"
+            ),
+        )
+        payment = await life.call(PaymentActivities.capture_payment, request, STRIPE, summary="take the money")
+        life.progress.entered(request.enters)
+        return payment
+
+    def _may_cancel(self) -> bool:
+        """Whether somebody wants to cancel what the manufacturer has accepted, and can be answered."""
+        return self._life.cancel is not None and self._life.submission is not None
+
+    async def answer_cancel(self) -> None:
+        """After acceptance only the manufacturer's word that nothing was printed cancels an order.
+
+        Raises:
+            OrderEnded: Nothing was printed.
+        """
+        life = self._life
+        state = await life.insist(
+            HoldReason.OUTCOME_UNKNOWN,
+            lambda: life.call(
+                ProductionActivities.read_production,
+                ReadProduction(reference=present(life.submission).reference),
+                MANUFACTURER_LOOK_UP,
+                summary="can it still be canceled?",
+            ),
+            gives_back=False,
+        )
+        by, life.cancel = life.cancel, None
+        if state.status is not None and state.status.is_unprinted:
+            raise OrderEnded(OrderStatus.CANCELED, f"not printed ({state.status.name.lower()}): given back", by=by)
+        life.cancel_outcome = CancelOutcome.TOO_LATE
+        current = OrderStatus.PRINTED if life.stage is ProductionStage.PRINTED else OrderStatus.IN_PRODUCTION
+        await life.record(life.progress.next(current, "too late to cancel: the case is being made", by=by))
