@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import structlog
 from temporalio.client import Client
-from temporalio.common import WorkerDeploymentVersion
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
@@ -129,7 +129,9 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     if not settings.versioning:
         return None
     version = WorkerDeploymentVersion(deployment_name=settings.deployment_name, build_id=settings.build_id or "")
-    return WorkerDeploymentConfig(version=version, use_worker_versioning=True)
+    # Here and not on the workflows: a worker without versioning may not send a behaviour, or the server refuses its every task.
+    behavior = VersioningBehavior.AUTO_UPGRADE
+    return WorkerDeploymentConfig(version=version, use_worker_versioning=True, default_versioning_behavior=behavior)
 
 
 def _runtime(settings: Settings) -> Runtime | None:

@@ -8,6 +8,7 @@ line by itself. Private data is hidden in the last step, after everybody else ha
 import logging
 import logging.config
 import re
+import sys
 from typing import Any
 from uuid import UUID
 
@@ -80,7 +81,7 @@ def formatter(settings: LoggingSettings) -> ProcessorFormatter:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     else:
         # Its own exception formatters print local variables, which nobody can redact.
-        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
     return ProcessorFormatter(
         foreign_pre_chain=[*_common(), structlog.stdlib.ExtraAdder()],
         processors=[
