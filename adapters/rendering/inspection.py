@@ -69,11 +69,9 @@ _UPRIGHT: Final = {
 _ON_ITS_SIDE: Final = frozenset({5, 6, 7, 8})
 
 _DECODER_ERRORS: Final = (
-    AttributeError,
     EOFError,
     IndexError,
     KeyError,
-    MemoryError,
     OSError,
     OverflowError,
     SyntaxError,

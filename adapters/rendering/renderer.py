@@ -62,9 +62,9 @@ class PillowRenderer:
         size no phone case has.
         """
         loop = asyncio.get_running_loop()
-        png, width, height, cpu_seconds = await loop.run_in_executor(self._pool, _render, data, request, self._limits)
+        rendered, cpu_seconds = await loop.run_in_executor(self._pool, _render, data, request, self._limits, self.version)
         self._cpu_seconds += cpu_seconds
-        return RenderedImage(data=png, sha256=sha256_of(png), width=width, height=height, renderer_version=self.version)
+        return rendered
 
     def close(self) -> None:
         """Wait for the renders under way; those that have not begun are cancelled."""
@@ -77,7 +77,8 @@ class PillowRenderer:
         self.close()
 
 
-def _render(data: bytes, request: RenderRequest, limits: ImageLimits) -> tuple[bytes, int, int, float]:
+def _render(data: bytes, request: RenderRequest, limits: ImageLimits, version: str) -> tuple[RenderedImage, float]:
+    """Return the print file and the processor seconds of this thread that it took."""
     started = time.thread_time()
     size = print_size(request.width_mm, request.height_mm)
     picture = upright(decode_image(data, limits=limits))
@@ -91,7 +92,10 @@ def _render(data: bytes, request: RenderRequest, limits: ImageLimits) -> tuple[b
     printed = _on_paper(picture)
     if printed.size != size:
         printed = printed.resize(size, Image.Resampling.LANCZOS)
-    return _png(printed, request), *size, time.thread_time() - started
+    png = _png(printed, request)
+    width, height = size
+    rendered = RenderedImage(data=png, sha256=sha256_of(png), width=width, height=height, renderer_version=version)
+    return rendered, time.thread_time() - started
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:

@@ -209,6 +209,7 @@ class TestFetching:
             f"{PUBLIC}/image/../admin?token=1",
             f"{PUBLIC}/image/?token=1",
             "file:///image/a.png",
+            "a.png?token=1",
         ],
     )
     async def test_only_our_own_pictures_are_fetched(self, url: str):

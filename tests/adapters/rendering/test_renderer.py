@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageCms, ImageStat, PngImagePlugin
 
 from adapters.rendering import renderer as module
 from adapters.rendering.renderer import PillowRenderer
-from models.artwork import RATIO_TOLERANCE, RenderRequest, sha256_of
+from models.artwork import RATIO_TOLERANCE, RenderedImage, RenderRequest, sha256_of
 from models.errors import OrderRefused, RefusalCode
 
 Encode = Callable[..., bytes]
@@ -247,7 +247,7 @@ class TestEventLoop:
         go_on = threading.Event()
         render = module._render
 
-        def held(*args: Any) -> tuple[bytes, int, int, float]:
+        def held(*args: Any) -> tuple[RenderedImage, float]:
             assert go_on.wait(timeout=30), "the event loop stood still"
             return render(*args)
 
