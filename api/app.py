@@ -43,6 +43,7 @@ from config.logging import configure_logging
 from config.settings import Settings, load_settings
 from config.temporal import SearchAttributeConflictError, connect, missing_search_attributes
 from workflows.attributes import SEARCH_ATTRIBUTES
+from workflows.options import ORDERS_TASK_QUEUE
 
 log = structlog.get_logger(__name__)
 
@@ -122,10 +123,17 @@ async def connect_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
 
 
 def build_services(
-    settings: Settings, clock: Clock, *, database: Database, client: Client, store: PictureStore, links: SignedImageLinks
+    settings: Settings,
+    clock: Clock,
+    *,
+    database: Database,
+    client: Client,
+    store: PictureStore,
+    links: SignedImageLinks,
+    task_queue: str = ORDERS_TASK_QUEUE,
 ) -> Services:
     """Plug the adapters into the ports; mypy checks the fit here."""
-    order_client = OrderClient(client)
+    order_client = OrderClient(client, task_queue=task_queue)
     orders = PostgresOrders(database)
     return Services(
         clock=clock,

@@ -16,13 +16,13 @@
 nobody named is a 500 that says nothing of its cause.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -61,6 +61,9 @@ _WORDS_OF_STATUS = {
     405: "This address does not take this kind of request.",
     415: "This kind of body is not taken here.",
 }
+_SUBJECT = re.compile(r"^(Input|String|List|Dictionary|Value|Set|Tuple|Number) should")
+"""How pydantic's sentences begin; ours begin with the field's name."""
+
 _PASSING = {
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -239,26 +242,24 @@ def unexpected(error: Exception) -> Response:
 def invalid(details: Sequence[Any]) -> Response:
     """Say in one sentence what is wrong with a request, and in `errors` field by field; values are never repeated."""
     errors = [{"field": _path(detail["loc"]), "message": _sentence(detail)} for detail in details]
-    first = errors[0]
-    more = f" ({len(errors) - 1} more like this in `errors`.)" if len(errors) > 1 else ""
-    where = f"`{first['field']}`: " if first["field"] else ""
-    return problem_response(422, f"{where}{first['message']}{more}", code="invalid_request", errors=errors)
+    sentences = [f"`{error['field']}` {error['message']}" if error["field"] else error["message"] for error in errors]
+    more = f" ({len(errors) - 1} more in `errors`.)" if len(errors) > 1 else ""
+    return problem_response(422, sentences[0] + more, code="invalid_request", errors=errors)
 
 
 def _path(location: Sequence[str | int]) -> str:
+    if all(isinstance(part, int) for part in location[1:]):  # the body as a whole, or a position in its JSON
+        return ""
     parts = location[1:] if location and location[0] in {"body", "query", "path", "header", "cookie"} else location
     return ".".join(str(part) for part in parts)
 
 
 def _sentence(detail: dict[str, Any]) -> str:
+    """Return the rest of a sentence that begins with the field's name."""
     if detail["type"] == "missing":
         return "is missing."
     if detail["type"] == "json_invalid":
         return "The body is not valid JSON."
-    message = str(detail["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    message = _SUBJECT.sub("must", message).replace("value is not", "is not", 1)
     return message if message.endswith(".") else f"{message}."
-
-
-def raise_invalid(error: ValidationError) -> None:
-    """Answer a body that a handler validated itself like one that the framework did."""
-    raise RequestValidationError(error.errors(include_input=False, include_url=False))

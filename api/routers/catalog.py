@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.dependencies import Catalog, Now
-from api.errors import NotFound
+from api.errors import BadRequest, NotFound
 from api.problems import problems
 from api.schemas import catalog as schemas
 from models.catalog import ColorKind, Template
@@ -69,9 +69,11 @@ async def fonts(catalog: Catalog, *, include_inactive: bool = False) -> schemas.
 
 
 @router.get("/api/colors/{color_type}", responses=problems(400))
-async def colors(color_type: ColorKind, catalog: Catalog, *, include_inactive: bool = False) -> schemas.ColorList:
+async def colors(color_type: str, catalog: Catalog, *, include_inactive: bool = False) -> schemas.ColorList:
     """Colours for texts or backgrounds."""
-    found = await catalog.colors(color_type, include_inactive=include_inactive)
+    if color_type not in set(ColorKind):
+        raise BadRequest(f"Colours are listed for {' and '.join(ColorKind)}.")
+    found = await catalog.colors(ColorKind(color_type), include_inactive=include_inactive)
     return schemas.ColorList(success=True, colors=[schemas.Color.of(color) for color in found])
 
 

@@ -1,0 +1,157 @@
+"""The front door over a real database; the object store is in memory, and Temporal is away unless a test brings it."""
+
+import base64
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from adapters.links import SignedImageLinks
+from adapters.postgres.engine import Database
+from adapters.postgres.seed import seed
+from api.app import build_services, create_app
+from api.services import Services
+from config.groups import DatabaseSettings
+from config.settings import Settings
+from config.temporal import connect
+from dev.postgres import Postgres
+from tests.api.world import API, NOW, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore
+from tests.conftest import Infrastructure
+
+KEY = f"k1:{base64.b64encode(b'x' * 32).decode()}"
+
+
+@pytest.fixture(scope="session")
+def seeded_template(infrastructure: Infrastructure, postgres: Postgres, migrated_template: str) -> str:
+    """The name of a database with the whole catalogue and two of every shell in every machine; copy it, never connect to it."""
+    name = "seeded"
+
+    async def make() -> None:
+        url = await postgres.create_database(name, template=migrated_template)
+        database = Database.connect_to(DatabaseSettings(url=SecretStr(url)), application_name="tests")
+        await seed(database, stock=2)
+        await database.dispose()
+
+    infrastructure.portal.call(make)
+    return name
+
+
+@pytest.fixture
+def database_url(infrastructure: Infrastructure, postgres: Postgres, seeded_template: str) -> Iterator[str]:
+    """A shop's database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield infrastructure.portal.call(partial(postgres.create_database, name, template=seeded_template))
+    infrastructure.portal.call(postgres.drop_database, name)
+
+
+def settings_for(database_url: str) -> Settings:
+    """A test installation whose outside world is an address that nobody listens at."""
+    nowhere = "http://127.0.0.1:1"
+    return Settings.model_validate(
+        {
+            "environment": "test",
+            "database": {"url": SecretStr(database_url)},
+            "temporal": {"address": "127.0.0.1:1", "codec_keys": KEY},
+            "stripe": {"api_key": "sk_test_example-key", "webhook_secrets": f"{STRIPE_SECRET},whsec_the-next-one"},
+            "manufacturer": {
+                "base_url": f"{nowhere}/mobileShell/en",
+                "account": "account",
+                "password": "password",
+                "fixed_key": "key",
+                "default_device_id": "DEV000000001",
+            },
+            "storage": {"endpoint_url": nowhere, "bucket": "pictures", "access_key_id": "id", "secret_access_key": "secret"},
+            "gemini": {"api_key": "key"},
+            "image_link": {"keys": KEY, "public_base_url": API},
+            "storefront": {"url": STOREFRONT, "cors_origin_regex": r"https://pr-\d+\.preview\.example"},
+            "api": {"rate_default": "100000/minute", "success_wait": "500ms"},
+        }
+    )
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """A test installation with a database."""
+    return settings_for(database_url)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Stands still until a test moves it."""
+    return Clock(NOW)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """The bucket."""
+    return MemoryStore()
+
+
+@pytest.fixture
+async def temporal(settings: Settings) -> Client:
+    """A client whose server is not there."""
+    return await connect(settings.temporal, lazy=True)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, clock: Clock, *, database: Database, temporal: Client, store: MemoryStore, task_queue: str = "nobody"
+) -> AsyncIterator[FastAPI]:
+    """The app between the beginning and the end of its lifespan."""
+
+    @asynccontextmanager
+    async def services(settings: Settings, now: Callable[[], object]) -> AsyncIterator[Services]:
+        async with httpx.AsyncClient() as http:
+            links = SignedImageLinks.from_settings(settings.image_link, http)
+            yield build_services(
+                settings, clock, database=database, client=temporal, store=store, links=links, task_queue=task_queue
+            )
+
+    app = create_app(settings, open_services=services, clock=clock)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+def browser_of(app: FastAPI) -> httpx.AsyncClient:
+    """Calls an app as the storefront does."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=API)
+
+
+@pytest.fixture
+async def app(
+    settings: Settings, database: Database, clock: Clock, store: MemoryStore, temporal: Client, task_queue: str
+) -> AsyncIterator[FastAPI]:
+    """The app over the seeded database."""
+    async with running(settings, clock, database=database, temporal=temporal, store=store, task_queue=task_queue) as app:
+        yield app
+
+
+@pytest.fixture
+async def browser(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """The storefront of that app."""
+    async with browser_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def stranded_app(clock: Clock, store: MemoryStore) -> AsyncIterator[FastAPI]:
+    """The app without a database: for what must work, or fail politely, before anything is asked of one."""
+    settings = settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
+    database = Database.connect_to(settings.database, application_name="tests")
+    temporal = await connect(settings.temporal, lazy=True)
+    async with running(settings, clock, database=database, temporal=temporal, store=store) as app:
+        yield app
+    await database.dispose()
+
+
+@pytest.fixture
+async def stranded(stranded_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """The storefront of the app without a database."""
+    async with browser_of(stranded_app) as client:
+        yield client
