@@ -7,9 +7,7 @@ is an operator who sends workflow updates. Only the timeline is read where it is
 import asyncio
 import base64
 import json
-import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +15,7 @@ from uuid import UUID
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from adapters.postgres.engine import Database
@@ -26,8 +24,10 @@ from config.temporal import connect
 from dev.emulators.remote import Remote
 from dev.guard import ROOT
 from dev.process import RunnerError
+from dev.supervisor import together
 from dev.world import Ports
 from models.order import Operator, OrderResult, OrderStatus, Shipment, order_id_for, order_workflow_id
+from models.production import ManufacturerOrderStatus, ManufacturerPaymentStatus
 from models.tables.order import OrderEvent
 from workflows.order import OrderWorkflow
 
@@ -46,26 +46,10 @@ _CUSTOMER = {
     "shipping_country": "United Kingdom",
 }
 _LOOK_EVERY = 0.2
-_PARTNER_WORDS = {
-    8: "waits for the machine",
-    9: "the robot takes the blank",
-    10: "the robot has the blank",
-    11: "printing",
-    12: "printed",
-    15: "on its way out",
-    16: "out of the machine",
-}
 
 
 class OrderNotCompleted(RunnerError):
     """The order that was played stands still or ended otherwise than delivered."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    status: OrderStatus | None
-    partner_status: int | None
-    note: str
 
 
 async def play_web_order(ports: Ports, env: Mapping[str, str], console: Console) -> None:
@@ -73,69 +57,83 @@ async def play_web_order(ports: Ports, env: Mapping[str, str], console: Console)
 
     Raises `OrderNotCompleted` when the order stands still, ends otherwise or takes longer than `TIME_LIMIT`.
     """
-    begun = time.monotonic()
     try:
-        async with asyncio.timeout(TIME_LIMIT.total_seconds()):
-            order_id = await _buy(ports, console)
-            await _follow(order_id, env, console, begun)
+        async with (
+            asyncio.timeout(TIME_LIMIT.total_seconds()),
+            httpx.AsyncClient(base_url=ports.url("api"), timeout=60, trust_env=False) as browser,
+        ):
+            upload = await _post(browser, "/api/images/upload-final", data=_final_image())
+            session = await _post(browser, "/create-checkout-session", json=_checkout(upload["public_url"]))
+            console.print(f"A case with {PICTURE.name} is paid at {session['checkout_url']}", highlight=False, soft_wrap=True)
+            await together(
+                _follow(order_id_for(upload["filename"], 1), env, console),
+                _pay(browser, ports.url("stripe"), session["session_id"], upload["public_url"], console),
+            )
     except TimeoutError as error:
         raise OrderNotCompleted(f"The order is not completed after {TIME_LIMIT.seconds} s; see the timeline above.") from error
 
 
-async def _buy(ports: Ports, console: Console) -> UUID:
-    """Do what a customer's browser does, up to the confirmation page; returns the order's id."""
-    async with (
-        httpx.AsyncClient(base_url=ports.url("api"), timeout=60, trust_env=False) as browser,
-        Remote(ports.url("stripe")) as stripe,
-    ):
-        upload = await _post(browser, "/api/images/upload-final", data=_final_image())
-        checkout = await _post(browser, "/create-checkout-session", json=_checkout(upload["public_url"]))
-        console.print(f"A case with [bold]{PICTURE.name}[/bold]: {checkout['checkout_url']}", highlight=False, soft_wrap=True)
-        await stripe.call("POST", f"/sessions/{checkout['session_id']}/pay", {"card": "4242424242424242"})
-        success = {"session_id": checkout["session_id"], "final_image_url": upload["public_url"], "order_data": {}}
-        confirmation = await _post(browser, "/process-payment-success", json=success)
-        console.print(
-            f"The customer sees: {escape(json.dumps(confirmation, ensure_ascii=False))}", highlight=False, soft_wrap=True
-        )
-    return order_id_for(upload["filename"], 1)
+async def _pay(browser: httpx.AsyncClient, stripe_url: str, session_id: str, image_url: str, console: Console) -> None:
+    """Pay with a test card, and come back to the success page as Stripe sends the browser there."""
+    async with Remote(stripe_url) as stripe:
+        await stripe.call("POST", f"/sessions/{session_id}/pay", {"card": "4242424242424242"})
+    success = {"session_id": session_id, "final_image_url": image_url, "order_data": {}}
+    shown = await _post(browser, "/process-payment-success", json=success)
+    console.print(
+        f"[bold]The customer reads: {escape(shown['order_number'])}, {escape(shown['message'])}[/bold]", highlight=False
+    )
 
 
-async def _follow(order_id: UUID, env: Mapping[str, str], console: Console, begun: float) -> None:
+async def _follow(order_id: UUID, env: Mapping[str, str], console: Console) -> None:
     """Show the timeline and act as the packer, until the case is delivered."""
     temporal = TemporalSettings.model_validate({"address": env["TEMPORAL_ADDRESS"], "codec_keys": env["TEMPORAL_CODEC_KEYS"]})
     client = await connect(temporal)
     order = client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
-    async for entry in _timeline(order_id, env["DATABASE_URL"]):
-        what = entry.status.value if entry.status else "  manufacturer"
-        note = entry.note or _PARTNER_WORDS.get(entry.partner_status or 0, f"status {entry.partner_status}")
-        console.print(f"{time.monotonic() - begun:6.1f} s  {what:<18} {escape(note)}", highlight=False)
-        if entry.status is OrderStatus.TO_SHIP:
+    async for event in _timeline(order_id, env["DATABASE_URL"]):
+        console.print(f"  {event.at.astimezone():%H:%M:%S}  {_line(event)}", highlight=False, soft_wrap=True)
+        if event.status is OrderStatus.TO_SHIP:
             parcel = Shipment(operator=PACKER, reason="packed", carrier="Royal Mail", tracking="RM123456789GB")
             await _tell(order, OrderWorkflow.mark_shipped, parcel)
-        elif entry.status is OrderStatus.SHIPPED:
+        elif event.status is OrderStatus.SHIPPED:
             await _tell(order, OrderWorkflow.mark_delivered, Operator(operator=PACKER, reason="the carrier says so"))
-        elif entry.status is OrderStatus.ON_HOLD:
-            raise OrderNotCompleted(f"The order waits for a person: {entry.note}")
-        elif entry.status is not None and entry.status.is_final:
+        elif event.status is OrderStatus.ON_HOLD:
+            raise OrderNotCompleted(f"The order waits for a person: {event.note}")
+        elif event.status is not None and event.status.is_final:
             break
     result: OrderResult = await order.result()
     if result.status is not OrderStatus.COMPLETED:
         raise OrderNotCompleted(f"The order ended {result.status}: {result.note}")
 
 
-async def _timeline(order_id: UUID, database_url: str) -> AsyncIterator[_Entry]:
+def _line(event: Row[*tuple[Any, ...]]) -> str:
+    """A step of the order, or indented what the manufacturer says of a reference in between."""
+    if event.status is not None:
+        return f"{event.status.value:<18} {escape(event.note)}"
+    statuses = ManufacturerOrderStatus if event.reference.startswith("OREN") else ManufacturerPaymentStatus
+    said = statuses(event.manufacturer_status).name.replace("_", " ").lower()
+    return f"[dim]{'':<18} the manufacturer on {event.reference}: {said}[/dim]"
+
+
+async def _timeline(order_id: UUID, database_url: str) -> AsyncIterator[Row[*tuple[Any, ...]]]:
     """Yield the order's events as they are written; never ends by itself."""
     database = Database.connect_to(DatabaseSettings.model_validate({"url": database_url, "pool_size": 1}), application_name="dev")
     seen = 0
+    columns = (
+        OrderEvent.id,
+        OrderEvent.at,
+        OrderEvent.status,
+        OrderEvent.reference,
+        OrderEvent.manufacturer_status,
+        OrderEvent.note,
+    )
     try:
         while True:
             async with database.connect() as connection:
-                newer = select(OrderEvent.id, OrderEvent.status, OrderEvent.manufacturer_status, OrderEvent.note)
-                newer = newer.where(OrderEvent.order_id == order_id, OrderEvent.id > seen).order_by(OrderEvent.id)
+                newer = select(*columns).where(OrderEvent.order_id == order_id, OrderEvent.id > seen).order_by(OrderEvent.id)
                 rows = (await connection.execute(newer)).all()
             for row in rows:
                 seen = row.id
-                yield _Entry(row.status, row.manufacturer_status, row.note)
+                yield row
             await asyncio.sleep(_LOOK_EVERY)
     finally:
         await database.dispose()

@@ -23,7 +23,7 @@ from dev.guard import Guard
 from dev.play import play_web_order
 from dev.postgres import Postgres
 from dev.process import Command, RunnerError, python
-from dev.supervisor import NotReady, Probe, Service, Supervisor, all_of, answers
+from dev.supervisor import NotReady, Probe, Service, Supervisor, all_of, answers, together
 from dev.temporal import NAMESPACE, temporal_service
 from dev.world import DATABASE, Ports, environment
 from workflows.attributes import SEARCH_ATTRIBUTES
@@ -60,25 +60,27 @@ async def run(options: Options, console: Console) -> None:
 
 
 async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str]:
-    """PostgreSQL, Temporal, emulators, migrations and seed, worker, API; returns the environment that they were given."""
+    """Start what the others need first, and what does not need each other together; returns the children's environment."""
     ports, data = options.ports, options.data
     postgres = Postgres(data / "postgres")
     await supervisor.start(postgres.service())
     env = environment(ports, await postgres.ensure_database(DATABASE))
-    await supervisor.start(
-        temporal_service(
-            port=ports.temporal,
-            ui_port=ports.temporal_ui,
-            database=data / "temporal.sqlite",
-            search_attributes=SEARCH_ATTRIBUTES,
-            codec_endpoint=f"{ports.url('api')}/codec",
-        )
+    temporal = temporal_service(
+        port=ports.temporal,
+        ui_port=ports.temporal_ui,
+        database=data / "temporal.sqlite",
+        search_attributes=SEARCH_ATTRIBUTES,
+        codec_endpoint=f"{ports.url('api')}/codec",
     )
-    await supervisor.start(emulators(ports, data, env))
-    await supervisor.run(Command(name="migrations", argv=python("-m", "adapters.postgres.migrate"), env=env))
-    await supervisor.run(Command(name="seed", argv=python("-m", "dev.seed"), env=env))
-    await supervisor.start(worker(ports, env, reload=options.reload))
-    await supervisor.start(api(ports, env, reload=options.reload))
+    await together(
+        supervisor.start(temporal),
+        supervisor.start(emulators(ports, data, env)),
+        supervisor.run(Command(name="database", argv=python("-m", "dev.database"), env=env)),
+    )
+    await together(
+        supervisor.start(api(ports, env, reload=options.reload)),
+        supervisor.start(worker(ports, env, reload=options.reload)),
+    )
     return env
 
 

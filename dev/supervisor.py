@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -50,12 +51,14 @@ class Supervisor:
         self._guard = guard
         self._console = console
         self._children: list[Process] = []
+        self._status = console.status("")
+        self._activities: list[str] = []
 
     async def start(self, service: Service) -> Process:
         """Start a service and wait until it answers; raises `ChildDied` if this or any other child ends meanwhile."""
         begun = time.monotonic()
         name = service.command.name
-        with self._console.status(f"starting {name}"):
+        with self._showing(f"starting {name}"):
             await self.watch(asyncio.to_thread(service.prepare))
             child = Process(service.command, logs=self._logs, guard=self._guard)
             self._children.append(child)
@@ -66,7 +69,7 @@ class Supervisor:
     async def run(self, command: Command, *, within: timedelta = timedelta(minutes=2)) -> None:
         """Run a command to its end; raises `ChildDied` unless it ends with 0."""
         begun = time.monotonic()
-        with self._console.status(command.name):
+        with self._showing(command.name):
             task = Process(command, logs=self._logs, guard=self._guard)
             try:
                 await self.watch(self._until_finished(task, within))
@@ -101,7 +104,7 @@ class Supervisor:
         """Stop every child, the last started first."""
         while self._children:
             child = self._children[-1]
-            with self._console.status(f"stopping {child.command.name}"):
+            with self._showing(f"stopping {child.command.name}"):
                 await asyncio.to_thread(child.stop)
             self._children.pop()
 
@@ -117,6 +120,20 @@ class Supervisor:
             except asyncio.CancelledError:
                 self.kill()
         stopping.result()
+
+    @contextmanager
+    def _showing(self, activity: str) -> Iterator[None]:
+        """Show what is going on; several things may be, but a terminal has one status line."""
+        self._activities.append(activity)
+        self._status.update(", ".join(self._activities))
+        self._status.start()
+        try:
+            yield
+        finally:
+            self._activities.remove(activity)
+            self._status.update(", ".join(self._activities))
+            if not self._activities:
+                self._status.stop()
 
     async def _first_death(self) -> str:
         while True:
@@ -148,6 +165,17 @@ class Supervisor:
             else:
                 return
             await asyncio.sleep(_POLL)
+
+
+async def together(*work: Coroutine[Any, Any, Any]) -> None:
+    """Do things at the same time; the first error ends the others and is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def answers(url: str) -> Probe:

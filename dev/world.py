@@ -9,7 +9,6 @@ from typing import Self
 
 from dotenv import dotenv_values
 
-from adapters.postgres.seed import CATALOGUE
 from dev.guard import ROOT
 
 DATABASE = "pimpmycase"
@@ -47,7 +46,8 @@ class Ports:
 
 def devices() -> tuple[str, ...]:
     """The machines of the catalogue, the one that prints web orders first; the emulated manufacturer has the same ones."""
-    machines = json.loads(CATALOGUE.read_text(encoding="utf-8"))["devices"]
+    catalogue = ROOT / "adapters" / "postgres" / "catalogue.json"
+    machines = json.loads(catalogue.read_text(encoding="utf-8"))["devices"]
     return tuple(machine["id"] for machine in sorted(machines, key=lambda machine: not machine["is_default"]))
 
 
