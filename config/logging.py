@@ -76,18 +76,15 @@ def configure_logging(settings: LoggingSettings) -> None:
 
 def formatter(settings: LoggingSettings) -> ProcessorFormatter:
     """Return what turns a record of `logging` into a line, wherever the record comes from."""
-    renderer: Processor
-    if settings.format == "json":
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
-    else:
-        # Its own exception formatters print local variables, which nobody can redact.
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    is_json = settings.format == "json"
+    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False) if is_json else structlog.dev.ConsoleRenderer()
     return ProcessorFormatter(
         foreign_pre_chain=[*_common(), structlog.stdlib.ExtraAdder()],
         processors=[
             _flatten_temporal_extras,
             ProcessorFormatter.remove_processors_meta,
             structlog.processors.StackInfoRenderer(),
+            # Here, as text: the console renderer would print local variables, after everything has been redacted.
             structlog.processors.format_exc_info,
             redact_event,
             renderer,

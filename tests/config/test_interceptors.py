@@ -2,11 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from config.interceptors import CAUSE_LIMIT, LONGEST_DELAY, MESSAGE_LIMIT, VERDICTS, bounded, to_application_error
+from config.interceptors import (
+    CAUSE_LIMIT,
+    LONGEST_DELAY,
+    MESSAGE_LIMIT,
+    VERDICTS,
+    ErrorTranslation,
+    bounded,
+    to_application_error,
+)
 from models import errors
 from models.errors import OrderPipelineError, RefusalCode
 
@@ -213,6 +223,48 @@ def test_a_cancellation_stays_a_cancellation():
     error = CancelledError("x" * 10_000)
 
     assert bounded(error) is error
+
+
+class _Failing(ActivityInboundInterceptor):
+    """The end of a chain of interceptors: an activity that raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        raise self._error
+
+
+async def _outcome(error: Exception) -> BaseException:
+    activity = ErrorTranslation().intercept_activity(_Failing(error))
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        await activity.execute_activity(ExecuteActivityInput(fn=print, args=[], executor=None, headers={}))
+    return raised.value
+
+
+async def test_an_activitys_error_of_ours_is_replaced_and_not_repeated_as_its_own_cause():
+    """Kept as a cause, the original would bring its long message back."""
+    outcome = await _outcome(errors.ProviderRejected("x" * 10_000, provider="stripe"))
+
+    assert isinstance(outcome, ApplicationError)
+    assert outcome.type == "ProviderRejected"
+    assert outcome.__cause__ is None
+    assert outcome.__suppress_context__
+
+
+async def test_an_activitys_unknown_exception_leaves_it_as_it_is():
+    error = KeyError("short")
+
+    assert await _outcome(error) is error
+
+
+async def test_an_activitys_unknown_exception_that_says_too_much_leaves_it_shorter():
+    outcome = await _outcome(KeyError("x" * 10_000))
+
+    assert isinstance(outcome, ApplicationError)
+    assert len(outcome.message) == MESSAGE_LIMIT
+    assert outcome.__cause__ is None
+    assert outcome.__suppress_context__
 
 
 def _reject_because(cause: Exception) -> None:

@@ -112,6 +112,7 @@ async def test_a_refused_update_tells_the_caller_why_and_the_workflow_goes_on(cl
 
     assert isinstance(refused.value.cause, ApplicationError)
     assert refused.value.cause.type == "OrderRefused"
+    assert refused.value.cause.cause is None
     assert refused.value.cause.details == ({"code": "price_changed", "facts": {"amount": amount}},)
 
 
