@@ -54,7 +54,7 @@ async def template(template_id: str, catalog: Catalog, now: Now) -> schemas.Temp
 
 
 @router.get("/api/styles/{template_id}", responses=problems(404))
-@router.get("/api/images/styles/{template_id}", responses=problems(404))
+@router.get("/api/images/styles/{template_id}", responses=problems(404), operation_id="styles_under_their_older_path")
 async def styles(template_id: str, catalog: Catalog, now: Now) -> schemas.Styles:
     """What an AI template offers to choose from."""
     found = await _template(catalog, template_id, now)

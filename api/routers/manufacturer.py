@@ -33,7 +33,7 @@ async def payment_status(items: CallbackItems, inbox: Inbox, orders: Orders, now
 
 
 @router.post("/order/status-update")
-@router.post("/order-status-update")
+@router.post("/order-status-update", operation_id="order_status_under_its_older_path")
 async def order_status(items: CallbackItems, inbox: Inbox, now: Now) -> Acknowledgement:
     """Take news of prints."""
     return await _store(inbox, to_messages("order_status", items, at=now))
