@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -113,7 +114,8 @@ def api(ports: Ports, env: dict[str, str], *, reload: bool) -> Service:
 def worker(ports: Ports, env: dict[str, str], *, reload: bool) -> Service:
     command = python("-m", "worker")
     if reload:
-        command = python("-m", "watchfiles", "--filter", "python", f"{command[0]} -m worker", "worker.py", *SHIPPED)
+        patience = ("--sigint-timeout", "50")
+        command = python("-m", "watchfiles", *patience, "--filter", "python", shlex.join(command), "worker.py", *SHIPPED)
     return Service(
         # The orders that run finish their step: longer than the longest call that moves money.
         command=Command(name="worker", argv=command, env=env, stop_within=timedelta(seconds=50)),

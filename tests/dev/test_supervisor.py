@@ -16,7 +16,7 @@ from rich.console import Console
 
 from dev.guard import Guard, living_members
 from dev.process import ChildDied, Command, MissingBinary, NotReadyInTime, PortInUse, python
-from dev.supervisor import NotReady, Probe, Service, Supervisor
+from dev.supervisor import NotReady, Probe, Service, Supervisor, together
 
 PAUSE = "import signal; signal.pause()"
 ANNOUNCE_STOP = """
@@ -187,6 +187,25 @@ async def test_a_command_that_ends_well_is_done_and_forgotten(supervisor: Superv
 async def test_a_command_that_fails_says_why(supervisor: Supervisor):
     with pytest.raises(ChildDied, match=r"migrate ended with code 1(.|\n)*no such table"):
         await supervisor.run(Command(name="migrate", argv=python("-c", "raise SystemExit('no such table')")))
+
+
+async def test_services_can_start_together(supervisor: Supervisor, tmp_path: Path):
+    """Each of the two becomes ready only when the other one runs."""
+    touch = "import sys, pathlib, signal; pathlib.Path(sys.argv[1]).touch(); signal.pause()"
+    left, right = tmp_path / "left", tmp_path / "right"
+    await together(
+        supervisor.start(script("left", touch, str(left), ready=exists(right))),
+        supervisor.start(script("right", touch, str(right), ready=exists(left))),
+    )
+
+
+async def test_of_services_that_start_together_the_first_failure_ends_the_others(supervisor: Supervisor):
+    never = exists(Path("/nonexistent/never"))
+    with pytest.raises(ChildDied, match="ended with code 5"):
+        await together(
+            supervisor.start(script("waiting", PAUSE, ready=never)),
+            supervisor.run(Command(name="database", argv=python("-c", "import sys; sys.exit(5)"))),
+        )
 
 
 async def test_each_start_is_shown_with_its_time(supervisor: Supervisor, screen: StringIO):
