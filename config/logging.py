@@ -76,8 +76,11 @@ def configure_logging(settings: LoggingSettings) -> None:
 
 def formatter(settings: LoggingSettings) -> ProcessorFormatter:
     """Return what turns a record of `logging` into a line, wherever the record comes from."""
-    is_json = settings.format == "json"
-    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False) if is_json else structlog.dev.ConsoleRenderer()
+    renderer: Processor
+    if settings.format == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     return ProcessorFormatter(
         foreign_pre_chain=[*_common(), structlog.stdlib.ExtraAdder()],
         processors=[

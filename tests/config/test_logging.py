@@ -78,6 +78,15 @@ def test_developers_get_a_line_that_people_can_read(log: Lines):
     assert not log.text.startswith("{")
 
 
+def test_a_log_that_is_kept_in_a_file_has_no_terminal_colours(log: Lines):
+    """Under the runner, standard error is a file that people search."""
+    log.start("console")
+
+    structlog.get_logger("shop").info("order paid", amount=3500)
+
+    assert "\x1b[" not in log.text
+
+
 def test_the_context_is_on_every_line_within(lines: Lines):
     with bound_contextvars(order_id=ORDER_ID):
         structlog.get_logger("shop").info("ours")
