@@ -4,16 +4,26 @@ import base64
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy import text
 from temporalio.client import Client
+from temporalio.worker import Worker
 
+from activities.artwork import ArtworkActivities
+from activities.order import OrderActivities
+from activities.payment import PaymentActivities
+from activities.production import ProductionActivities
 from adapters.links import SignedImageLinks
 from adapters.postgres.engine import Database
+from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.seed import seed
 from api.app import build_services, create_app
 from api.services import Services
@@ -21,8 +31,14 @@ from config.groups import DatabaseSettings
 from config.settings import Settings
 from config.temporal import connect
 from dev.postgres import Postgres
-from tests.api.world import API, NOW, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore
+from tests.api.world import API, NOW, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore, upload
 from tests.conftest import Infrastructure
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.manufacturer import FakeManufacturer
+from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
+from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE
+from workflows.order import OrderWorkflow
+from workflows.refund import RefundWorkflow
 
 KEY = f"k1:{base64.b64encode(b'x' * 32).decode()}"
 
@@ -155,3 +171,73 @@ async def stranded(stranded_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """The storefront of the app without a database."""
     async with browser_of(stranded_app) as client:
         yield client
+
+
+@dataclass
+class Shop:
+    """The whole way of an order: the front door, a Temporal server, the order's own activities over the real database.
+
+    Only Stripe and the manufacturer are in memory.
+    """
+
+    browser: httpx.AsyncClient
+    client: Client
+    database: Database
+    store: MemoryStore
+    gateway: FakeGateway
+    manufacturer: FakeManufacturer
+
+    async def upload(self) -> dict[str, Any]:
+        return await upload(self.browser)
+
+    async def checkout(self, body: dict[str, Any], **changes: Any) -> httpx.Response:
+        return await self.browser.post("/create-checkout-session", json={**body, **changes})
+
+    async def orders(self) -> list[dict[str, Any]]:
+        async with self.database.connect() as connection:
+            answer = await connection.execute(text("SELECT * FROM orders ORDER BY placed_at, upload_attempt"))
+            return [dict(row) for row in answer.mappings()]
+
+    def pay(self, session_id: str) -> None:
+        self.gateway.pay(session_id, capture_before=datetime.now(UTC) + timedelta(days=7))
+
+    @asynccontextmanager
+    async def production(self) -> AsyncIterator[None]:
+        """Serve the task queues of print files and of the manufacturer while the block lasts."""
+        book = PostgresOrderBook(self.database)
+        pictures = FakeStore()
+        pictures.objects.update({key: data for key, (data, _) in self.store.objects.items()})
+        artwork = ArtworkActivities(pictures, FakeRenderer(), book)
+        production = ProductionActivities(self.manufacturer, book, FakeLinks(pictures))
+        async with (
+            Worker(self.client, task_queue=ARTWORK_TASK_QUEUE, activities=activities_of(artwork)),
+            Worker(self.client, task_queue=MANUFACTURER_TASK_QUEUE, activities=activities_of(production)),
+        ):
+            yield
+
+
+def activities_of(steps: object) -> list[Callable[..., Any]]:
+    """Every activity of a class."""
+    methods = (getattr(steps, name) for name in dir(steps) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+@pytest.fixture
+async def shop(
+    settings: Settings, database: Database, clock: Clock, store: MemoryStore, temporal_address: str, task_queue: str
+) -> AsyncIterator[Shop]:
+    """An open shop; the manufacturer's and the printers' task queues are served only inside of `shop.production()`."""
+    client = await connect(settings.temporal.model_copy(update={"address": temporal_address}))
+    book, gateway = PostgresOrderBook(database), FakeGateway()
+    worker = Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[OrderWorkflow, RefundWorkflow],
+        activities=[*activities_of(OrderActivities(book)), *activities_of(PaymentActivities(gateway, book))],
+    )
+    async with (
+        worker,
+        running(settings, clock, database=database, temporal=client, store=store, task_queue=task_queue) as app,
+        browser_of(app) as browser,
+    ):
+        yield Shop(browser, client, database, store, gateway, FakeManufacturer())
