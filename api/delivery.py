@@ -38,12 +38,12 @@ REFERENCES_CHANNEL = "references"
 log = structlog.get_logger(__name__)
 
 PAYMENT_FACTS: Mapping[str, str] = {
-    "checkout.session.completed": "paid",
+    "checkout.session.completed": "authorized",
+    "payment_intent.amount_capturable_updated": "authorized",
     "checkout.session.expired": "expired",
-    "payment_intent.amount_capturable_updated": "capturable",
     "payment_intent.canceled": "canceled",
 }
-"""Stripe's event types that make an order look at its payment, and the fact's name in the update id."""
+"""Stripe's event types that make an order look at its payment, and the fact that they report: one fact is one update."""
 REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
 """Stripe's event types that make a refund look at itself."""
 ALARMING = frozenset({"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"})
@@ -122,7 +122,7 @@ class InboxDrainer:
             await handle.start_update(
                 OrderWorkflow.report_payment,
                 PaymentReport(session_id=message.reference),
-                id=f"{message.reference}:{PAYMENT_FACTS[message.kind]}",
+                id=_fact(message),
                 wait_for_stage=WorkflowUpdateStage.ACCEPTED,
                 rpc_timeout=UPDATE_ACCEPTED_WITHIN,
             )
@@ -179,3 +179,9 @@ class InboxDrainer:
             start_signal="wake",
             static_summary="asks the manufacturer about everything that is due",
         )
+
+
+def _fact(message: InboxMessage) -> str:
+    """Return the update id: `<PaymentIntent, or the Session while it has none>:<fact>`, the same from whichever event."""
+    subject = message.payload.get("data", {}).get("object", {})
+    return f"{subject.get('payment_intent') or message.reference}:{PAYMENT_FACTS[message.kind]}"

@@ -97,8 +97,8 @@ class Fulfilment:
             OrderEnded: It was not printed, and a person or the deadline decided to give the money back.
         """
         life = self._life
+        until = workflow.now() + life.policy.production_limit
         while not life.is_out:
-            until = workflow.now() + life.policy.production_limit
             heard = await life.wait(lambda: self._reports or life.cancel, until=until, summary="production takes too long")
             if self._reports:
                 await self._advance(self._reports.pop(0))
@@ -111,6 +111,7 @@ class Fulfilment:
                     gives_back=False,
                     unless=lambda: self._reports or life.cancel,
                 )
+                until = workflow.now() + life.policy.production_limit
         life.refuse_cancel()
 
     async def _advance(self, report: ProductionReport) -> None:

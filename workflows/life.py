@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from models.payment import Payment, PaymentState, RefundRequest
     from models.production import Announcement, ProductionStage, Submission
-    from workflows.options import DATABASE, ActivityOptions
+    from workflows.options import ROW, ActivityOptions
     from workflows.progress import Progress, at_the_latest, remaining
 
 T = TypeVar("T")
@@ -199,8 +199,13 @@ class OrderLife:
         return True
 
     async def record(self, transition: Transition) -> None:
-        """Write and show a step that no other activity writes."""
-        await self.call(OrderActivities.record, transition, DATABASE, summary=transition.status.value)
+        """Write and show a step that no other activity writes.
+
+        A local activity: one quick statement costs one event instead of six.
+        """
+        await self.undisturbed(
+            workflow.execute_local_activity_method(OrderActivities.record, transition, summary=transition.status.value, **ROW)
+        )
         self.progress.entered(transition)
 
     async def insist(self, reason: HoldReason, step: Callable[[], Awaitable[R]], *, gives_back: bool = True) -> R:

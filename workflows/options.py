@@ -17,6 +17,15 @@ MANUFACTURER_TASK_QUEUE = "manufacturer"
 """The partner, with a rate limit of its own."""
 
 
+class LocalActivityOptions(TypedDict, total=False):
+    """The part of `workflow.execute_local_activity_method`'s options that is decided here."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    local_retry_threshold: timedelta
+    retry_policy: RetryPolicy
+
+
 class ActivityOptions(TypedDict, total=False):
     """The part of `workflow.execute_activity_method`'s options that is decided here."""
 
@@ -26,11 +35,13 @@ class ActivityOptions(TypedDict, total=False):
     retry_policy: RetryPolicy
 
 
-DATABASE = ActivityOptions(
+ROW = LocalActivityOptions(
     start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(days=7),
+    local_retry_threshold=timedelta(seconds=5),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1)),
 )
-"""Our own rows: an outage of the database is waited out, however long it takes."""
+"""One statement on our own rows. An outage of the database is waited out, by timers once it lasts."""
 
 WHILE_CUSTOMER_WAITS = ActivityOptions(
     start_to_close_timeout=timedelta(seconds=15),
