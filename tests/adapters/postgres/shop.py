@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.engine import Database
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.orders import PostgresOrders
@@ -47,6 +48,7 @@ class Shop:
         self.orders = PostgresOrderBook(database)
         self.reader = PostgresOrders(database)
         self.uploads = PostgresUploads(database)
+        self.catalog = CatalogReader(database)
         self.stock = PostgresStockBook(database)
 
     async def upload(self, size_mm: tuple[float, float] = IPHONE_15_PRO, *, template: str = "classic") -> str:

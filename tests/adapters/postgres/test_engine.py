@@ -88,7 +88,9 @@ async def test_a_refused_row_is_not_quoted(shop: Shop):
         async with shop.database.connect() as connection:
             await connection.execute(text("UPDATE orders SET captured = 1, authorized = 0"))
 
-    told = [str(error) for error in (caught.value, caught.value.orig, caught.value.orig.__cause__)]
+    refusal = caught.value.orig
+    assert refusal is not None
+    told = [str(error) for error in (caught.value, refusal, refusal.__cause__)]
     assert all("ck_orders_captured" in text for text in told)
     assert not any("Lovelace" in text for text in told)
 

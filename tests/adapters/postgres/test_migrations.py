@@ -52,7 +52,7 @@ async def test_migrations_build_exactly_what_the_tables_say(database_url: str, e
 async def test_a_new_migration_would_be_empty(database: Database):
     """What `alembic check` asks."""
 
-    def differences(connection: Connection) -> list[object]:
+    def differences(connection: Connection) -> object:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return compare_metadata(context, Base.metadata)
 

@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.adapters.postgres.shop import (
     web_request,
 )
 
-FREE = {"channel": Channel.APP, "device_id": "FREEPROMO001", "amount": 0, "customer": None}
+FREE: dict[str, Any] = {"channel": Channel.APP, "device_id": "FREEPROMO001", "amount": 0, "customer": None}
 
 
 def codes(outcomes: list[object]) -> Counter[object]:
@@ -216,7 +217,8 @@ class TestTheLastShells:
 
     async def test_each_shell_and_each_machine_has_a_shelf_of_its_own(self, shop: Shop):
         for size in (IPHONE_15_PRO, IPHONE_15_PRO_BASIC):
-            for where in ({}, {"channel": Channel.APP, "device_id": "CXYLOGD8OQUK"}):
+            places: tuple[dict[str, Any], ...] = ({}, {"channel": Channel.APP, "device_id": "CXYLOGD8OQUK"})
+            for where in places:
                 for _ in range(2):
                     await shop.place(upload=await shop.upload(size), **where)
 

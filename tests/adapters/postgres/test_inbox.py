@@ -1,0 +1,183 @@
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.postgres.engine import Database
+from adapters.postgres.inbox import LEASE, PostgresInbox
+from adapters.postgres.notifications import listening
+from config.groups import DatabaseSettings
+from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage
+from models.order import OrderStatus
+from models.payment import PaymentState
+from models.production import ReferenceKind
+from tests.adapters.postgres.shop import NOW, Shop, step, together
+from tests.adapters.postgres.test_money import checked_out, payment, session
+
+
+def message(event_id: str, *, order_id: UUID | None = None, reference: str | None = None) -> NewMessage:
+    return NewMessage(
+        source=InboxSource.STRIPE,
+        event_id=event_id,
+        kind="checkout.session.completed",
+        order_id=order_id,
+        reference=reference,
+        payload={"id": event_id, "amount": 3500},
+        received_at=NOW,
+    )
+
+
+@pytest.fixture
+def inbox(database: Database) -> PostgresInbox:
+    return PostgresInbox(database)
+
+
+async def ids(inbox: PostgresInbox, *, after: timedelta = timedelta(0), limit: int = 10) -> list[str]:
+    return [message.event_id for message in await inbox.claim(at=NOW + after, limit=limit)]
+
+
+class TestReceive:
+    async def test_the_same_event_twice_is_stored_once(self, database: Database, inbox: PostgresInbox):
+        first = message("evt_1")
+
+        assert await inbox.receive(first) is True
+        assert await inbox.receive(first.model_copy(update={"payload": {"id": "forged"}})) is False
+        (stored,) = await inbox.claim(at=NOW, limit=10)
+        assert stored == InboxMessage(**first.model_dump(), id=stored.id, attempts=1)
+
+    async def test_the_same_event_at_once_is_stored_once(self, inbox: PostgresInbox, another_process: Callable[[], Database]):
+        inboxes = [PostgresInbox(another_process()) for _ in range(4)]
+
+        outcomes = await together(*(one.receive(message("evt_1")) for one in inboxes * 3))
+
+        assert sorted(outcomes) == [False] * 11 + [True]
+        assert len(await inbox.claim(at=NOW, limit=10)) == 1
+
+    async def test_event_ids_of_different_senders_are_different(self, inbox: PostgresInbox):
+        assert await inbox.receive(message("1"))
+        assert await inbox.receive(message("1").model_copy(update={"source": InboxSource.MANUFACTURER}))
+
+    async def test_the_drainer_is_woken(self, inbox: PostgresInbox, database_url: str):
+        async with listening(DatabaseSettings.model_validate({"url": database_url}), "inbox") as notifications:
+            await notifications.wait(timedelta(seconds=10))
+            await inbox.receive(message("evt_1"))
+
+            assert await notifications.wait(timedelta(seconds=10)) == {"inbox"}
+
+
+class TestClaim:
+    async def test_the_oldest_comes_first(self, inbox: PostgresInbox):
+        for event_id in ("evt_b", "evt_a", "evt_c"):
+            await inbox.receive(message(event_id))
+
+        assert await ids(inbox, limit=2) == ["evt_b", "evt_a"]
+        assert await ids(inbox) == ["evt_c"]
+
+    async def test_one_message_of_an_order_at_a_time(self, inbox: PostgresInbox):
+        order_id = uuid4()
+        for number in range(3):
+            await inbox.receive(message(f"evt_{number}", order_id=order_id))
+
+        (first,) = await inbox.claim(at=NOW, limit=10)
+        assert await ids(inbox) == []
+        await inbox.settle(first.id, InboxState.DELIVERED, at=NOW)
+
+        assert first.event_id == "evt_0"
+        assert await ids(inbox) == ["evt_1"]
+
+    async def test_a_message_that_waits_longer_does_not_hold_up_the_next(self, inbox: PostgresInbox):
+        order_id = uuid4()
+        for number in range(2):
+            await inbox.receive(message(f"evt_{number}", order_id=order_id))
+        (first,) = await inbox.claim(at=NOW, limit=10)
+
+        await inbox.postpone(first.id, until=NOW + timedelta(hours=1), state=InboxState.UNMATCHED, note="unknown order")
+
+        assert await ids(inbox) == ["evt_1"]
+
+    async def test_a_message_of_a_worker_that_died_comes_back(self, inbox: PostgresInbox):
+        """And no other of its order meanwhile: the worker may be slow and not dead."""
+        order_id = uuid4()
+        for number in range(2):
+            await inbox.receive(message(f"evt_{number}", order_id=order_id))
+        await inbox.claim(at=NOW, limit=10)
+
+        assert await ids(inbox, after=LEASE - timedelta(seconds=1)) == []
+        assert await inbox.next_due() == NOW
+        (again,) = await inbox.claim(at=NOW + LEASE, limit=10)
+
+        assert (again.event_id, again.attempts) == ("evt_0", 2)
+
+    async def test_a_settled_message_never_comes_back(self, inbox: PostgresInbox):
+        await inbox.receive(message("evt_1"))
+        (first,) = await inbox.claim(at=NOW, limit=10)
+        await inbox.settle(first.id, InboxState.RECORDED, at=NOW, note="nothing follows")
+        await inbox.postpone(first.id, until=NOW, state=InboxState.WAITING, note="a slow worker gives it back")
+
+        assert await ids(inbox, after=timedelta(days=30)) == []
+        assert await inbox.next_due() is None
+
+    async def test_a_postponed_message_comes_back_when_it_was_said(self, inbox: PostgresInbox):
+        await inbox.receive(message("evt_1"))
+        (first,) = await inbox.claim(at=NOW, limit=10)
+
+        await inbox.postpone(first.id, until=NOW + timedelta(minutes=1), state=InboxState.WAITING, note="Temporal is away")
+
+        assert await inbox.next_due() == NOW + timedelta(minutes=1)
+        assert await ids(inbox, after=timedelta(seconds=59)) == []
+        assert await ids(inbox, after=timedelta(seconds=60)) == ["evt_1"]
+
+    async def test_drainers_deliver_each_message_once_and_one_of_an_order_at_a_time(
+        self, inbox: PostgresInbox, another_process: Callable[[], Database]
+    ):
+        orders = [uuid4() for _ in range(4)]
+        for number in range(40):
+            await inbox.receive(message(f"evt_{number}", order_id=orders[number % 4]))
+        delivered: list[str] = []
+        at_work: defaultdict[UUID | None, int] = defaultdict(int)
+        most_at_work = 0
+
+        async def drain(own: PostgresInbox) -> None:
+            nonlocal most_at_work
+            while len(delivered) < 40:
+                claimed = await own.claim(at=NOW, limit=3)
+                for each in claimed:
+                    at_work[each.order_id] += 1
+                    most_at_work = max(most_at_work, at_work[each.order_id])
+                for each in claimed:
+                    delivered.append(each.event_id)
+                    at_work[each.order_id] -= 1
+                    await own.settle(each.id, InboxState.DELIVERED, at=NOW)
+
+        outcomes = await together(*(drain(PostgresInbox(another_process())) for _ in range(4)))
+
+        assert outcomes == [None] * 4
+        assert sorted(delivered) == sorted(f"evt_{number}" for number in range(40))
+        assert most_at_work == 1
+
+
+class TestReferences:
+    async def test_an_order_is_found_by_every_name_that_others_have_for_it(self, shop: Shop, inbox: PostgresInbox):
+        placed = await checked_out(shop)
+        await shop.orders.record_payment(placed.order_id, payment(placed, PaymentState.AUTHORIZED), None)
+        reference = await shop.orders.reference(ReferenceKind.PAYMENT, order_id=placed.order_id, attempt=1, at=NOW)
+        name = session(placed).session_id
+
+        assert [await inbox.order_of(known) for known in (name, f"pi_{name}", reference)] == [placed.order_id] * 3
+        assert await inbox.order_of("cs_unknown") is None
+
+    async def test_a_callback_makes_its_reference_due(self, shop: Shop, inbox: PostgresInbox):
+        placed = await shop.place()
+        reference = await shop.orders.reference(ReferenceKind.PRINT, order_id=placed.order_id, attempt=1, at=NOW)
+
+        assert await inbox.make_due(reference, at=NOW) is True
+
+        assert (await shop.row("SELECT next_due_at FROM manufacturer_references"))["next_due_at"] == NOW
+
+    async def test_a_reference_that_we_never_gave_out_is_not_asked_about(self, shop: Shop, inbox: PostgresInbox):
+        placed = await shop.place()
+        await shop.orders.record(step(placed.order_id, 2, OrderStatus.PAID))
+
+        assert await inbox.make_due("PYEN260301999999", at=NOW) is False
