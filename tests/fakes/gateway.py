@@ -111,6 +111,7 @@ class FakeGateway:
         await self.faults.before("read_payment")
         if session_id not in self.payments:
             raise NotThere("no such Session", provider="stripe")
+        await self.faults.after("read_payment")
         return self.payments[session_id]
 
     async def expire_checkout(self, request: ExpireCheckout) -> Payment:

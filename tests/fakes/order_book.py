@@ -70,6 +70,7 @@ class FakeOrderBook:
     async def place(self, request: PlaceOrder) -> PlacedOrder:
         await self.faults.before("place")
         if self._requests.get(request.order_id) == request.request:
+            await self.faults.after("place")
             return self.placed[request.order_id]
         if request.order_id in self.placed and self.last(request.order_id).status is not OrderStatus.AWAITING_PAYMENT:
             raise OrderRefused("paid already", code=RefusalCode.ALREADY_PAID)
@@ -107,6 +108,7 @@ class FakeOrderBook:
     async def record(self, transition: Transition) -> None:
         await self.faults.before("record")
         self._write(transition)
+        await self.faults.after("record")
 
     def _write(self, transition: Transition) -> None:
         if transition.order_id not in self.placed:
@@ -116,12 +118,14 @@ class FakeOrderBook:
     async def record_checkout(self, request: OpenCheckout, session: CheckoutSession) -> None:
         await self.faults.before("record_checkout")
         self._write(request.enters)
+        await self.faults.after("record_checkout")
 
     async def record_payment(self, order_id: UUID, payment: Payment, enters: Transition | None) -> None:
         await self.faults.before("record_payment")
         self.payments.append(payment)
         if enters is not None:
             self._write(enters)
+        await self.faults.after("record_payment")
 
     async def reference(self, kind: ReferenceKind, *, order_id: UUID, attempt: int, at: datetime) -> str:
         number = len(self.references) + 1
@@ -136,15 +140,18 @@ class FakeOrderBook:
         await self.faults.before("record_print_file")
         self.print_files.append(print_file)
         self._write(enters)
+        await self.faults.after("record_print_file")
 
     async def record_announcement(self, order_id: UUID, announcement: Announcement, enters: Transition) -> None:
         await self.faults.before("record_announcement")
         self._write(enters)
+        await self.faults.after("record_announcement")
 
     async def record_submission(self, order_id: UUID, submission: Submission, enters: Transition) -> None:
         await self.faults.before("record_submission")
         self.submissions.append(submission)
         self._write(enters)
+        await self.faults.after("record_submission")
 
     async def record_refund(self, request: RequestRefund | ReadRefund, refund: Refund) -> None:
         self.refunds.append(refund)

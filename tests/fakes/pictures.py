@@ -20,6 +20,7 @@ class FakeStore:
     async def put(self, key: str, data: bytes, *, media_type: str) -> None:
         await self.faults.before("put")
         self.objects[key] = data
+        await self.faults.after("put")
 
     async def get(self, key: str) -> bytes:
         await self.faults.before("get")

@@ -1,17 +1,20 @@
 """An order's whole life with an in-memory world, on a server that skips the time nobody needs."""
 
+import asyncio
 import shutil
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import Any, TypeVar
 
 import pytest
+from temporalio.api.enums.v1 import EventType, IndexedValueType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateHandle, WorkflowUpdateStage
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
@@ -29,11 +32,13 @@ from models.order import (
     Checkout,
     CheckoutRequest,
     Customer,
+    HoldReason,
     Operator,
     OrderInput,
     OrderResult,
     OrderStatus,
     Shipment,
+    Transition,
     order_workflow_id,
 )
 from models.payment import PaymentReport, PaymentView
@@ -48,6 +53,20 @@ from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
 
+R = TypeVar("R")
+
+OVERHEAD = {
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+    EventType.EVENT_TYPE_TIMER_STARTED,
+    EventType.EVENT_TYPE_TIMER_FIRED,
+    EventType.EVENT_TYPE_TIMER_CANCELED,
+}
+WORKFLOW_TASK = {
+    EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+}
+CLERK = Operator(operator="clerk@shop", reason="the customer called")
 PACKER = Operator(operator="packer@shop", reason="daily round")
 
 
@@ -89,6 +108,14 @@ class Shop:
             ),
         ]
 
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Serve all three task queues while the block lasts."""
+        async with AsyncExitStack() as stack:
+            for worker in self.workers():
+                await stack.enter_async_context(worker)
+            yield
+
     @property
     def handle(self) -> WorkflowHandle[OrderWorkflow, OrderResult]:
         return self.client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(self.order_id))
@@ -128,11 +155,25 @@ class Shop:
             OrderWorkflow.checkout, asked, start_workflow_operation=start, id=update_id
         )
 
+    async def start_unasked(self) -> None:
+        """An order whose first request gets lost on the way."""
+        await self.client.start_workflow(
+            OrderWorkflow.run,
+            OrderInput(order_id=self.order_id, channel=Channel.WEB),
+            id=order_workflow_id(self.order_id),
+            task_queue=ORDERS_TASK_QUEUE,
+        )
+
     async def report_payment(self, session_id: str | None = None) -> PaymentView:
         """What the webhook and the success page do."""
         return await self.handle.execute_update(
             OrderWorkflow.report_payment, PaymentReport(session_id=session_id or self.gateway.session.session_id)
         )
+
+    async def start_report(self) -> WorkflowUpdateHandle[PaymentView]:
+        """The same, without waiting for the answer."""
+        report = PaymentReport(session_id=self.gateway.session.session_id)
+        return await self.handle.start_update(OrderWorkflow.report_payment, report, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
 
     async def pay(self, *, capture_before: datetime | None = None) -> None:
         """What the customer does at Stripe, webhook not included."""
@@ -150,19 +191,85 @@ class Shop:
         await self.machine_says(ProductionStage.PRINTED, ManufacturerOrderStatus.PRINTED)
         await self.machine_says(ProductionStage.OUT_OF_MACHINE, ManufacturerOrderStatus.DELIVERED)
         await self.until(OrderStatus.TO_SHIP)
-        shipment = Shipment(**PACKER.model_dump(), carrier="Royal Mail", tracking="AB123456789GB")
-        await self.handle.execute_update(OrderWorkflow.mark_shipped, shipment)
+        await self.mark_shipped()
         await self.until(OrderStatus.SHIPPED)
         await self.handle.execute_update(OrderWorkflow.mark_delivered, PACKER)
         return await self.handle.result()
 
-    async def until(self, status: OrderStatus) -> None:
-        """Let the order run until its row says `status`; the server's clock moves by the second, nobody sleeps."""
+    async def in_time(self, duration: timedelta) -> datetime:
+        """The moment that is so far away."""
+        return await self.env.get_current_time() + duration
+
+    async def mark_shipped(self) -> None:
+        """What the packer does."""
+        shipment = Shipment(**PACKER.model_dump(), carrier="Royal Mail", tracking="AB123456789GB")
+        await self.handle.execute_update(OrderWorkflow.mark_shipped, shipment)
+
+    async def place_and_pay(self, *, capture_before: datetime | None = None, **changes: Any) -> None:
+        """A customer who orders and pays; nobody has told us yet that it is paid."""
+        await self.checkout(self.request(**changes))
+        await self.pay(capture_before=capture_before)
+
+    async def accepted(self, **changes: Any) -> None:
+        """An order that the manufacturer has accepted, and that is paid."""
+        await self.place_and_pay(**changes)
+        await self.report_payment()
+        await self.until(lambda: self.gateway.captured)
+
+    async def result(self, *, step: timedelta = timedelta(hours=1)) -> OrderResult:
+        """How the order ends, however long that takes."""
+        return await self.passing(self.handle.result(), step=step)
+
+    async def passing(self, awaitable: Awaitable[R], *, step: timedelta = timedelta(minutes=1)) -> R:
+        """Wait while the server's time passes, in steps; nobody sleeps."""
+        waiting = asyncio.ensure_future(awaitable)
+        try:
+            for _ in range(2_000):
+                done, _pending = await asyncio.wait([waiting], timeout=0.002)
+                if done:
+                    return waiting.result()
+                await self.env.sleep(step)
+            raise AssertionError(f"still waiting after {2_000 * step}: {self.story}")
+        finally:
+            waiting.cancel()
+
+    async def until(
+        self, reached: OrderStatus | HoldReason | Callable[[], object], *, step: timedelta = timedelta(milliseconds=20)
+    ) -> None:
+        """Let time pass in steps until the order's row says so, or a condition holds."""
         for _ in range(2_000):
-            if self.orders.steps[self.order_id] and self.orders.last(self.order_id).status is status:
+            if self._is(reached):
                 return
-            await self.env.sleep(timedelta(milliseconds=20))
-        raise AssertionError(f"{status} was never reached: {self.story}")
+            await self.env.sleep(step)
+        raise AssertionError(f"{reached} was never reached: {self.story}")
+
+    def _is(self, reached: OrderStatus | HoldReason | Callable[[], object]) -> bool:
+        if not isinstance(reached, OrderStatus | HoldReason):
+            return bool(reached())
+        last = self.orders.last(self.order_id) if self.orders.steps[self.order_id] else None
+        return last is not None and reached in {last.status, last.hold_reason}
+
+    @property
+    def last(self) -> Transition:
+        """The order's newest step."""
+        return self.orders.last(self.order_id)
+
+
+def bare(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
+    """A history without attribute upserts, timers, and the activity that records a step with the workflow task it causes."""
+    overhead = {event.event_id for event in events if event.event_type in OVERHEAD}
+    recording = {event.event_id for event in events if _activity(event) == "record"}
+    for at, event in enumerate(events):
+        started, completed = event.activity_task_started_event_attributes, event.activity_task_completed_event_attributes
+        if started.scheduled_event_id in recording:
+            overhead.add(event.event_id)
+        if completed.scheduled_event_id in recording:
+            overhead |= {event.event_id, *(task.event_id for task in events[at + 1 : at + 4] if task.event_type in WORKFLOW_TASK)}
+    return [event for event in events if event.event_id not in overhead | recording]
+
+
+def _activity(event: HistoryEvent) -> str:
+    return event.activity_task_scheduled_event_attributes.activity_type.name
 
 
 def activities_of(steps: object) -> list[Callable[..., Any]]:
@@ -185,7 +292,7 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
     ) as environment:
         request = AddSearchAttributesRequest(namespace=environment.client.namespace)
         for key in SEARCH_ATTRIBUTES:
-            request.search_attributes[key.name] = key.indexed_value_type.value
+            request.search_attributes[key.name] = IndexedValueType.ValueType(key.indexed_value_type)
         await environment.client.operator_service.add_search_attributes(request)
         yield environment
 
@@ -194,11 +301,5 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
 async def shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
     """An open shop: all three task queues are served."""
     shop = Shop(env)
-    orders, artwork, manufacturer = shop.workers()
-    async with orders, artwork, manufacturer:
+    async with shop.open():
         yield shop
-
-
-@pytest.fixture
-def order_id(shop: Shop) -> UUID:
-    return shop.order_id
