@@ -21,7 +21,6 @@ class LocalActivityOptions(TypedDict, total=False):
     """The part of `workflow.execute_local_activity_method`'s options that is decided here."""
 
     start_to_close_timeout: timedelta
-    schedule_to_close_timeout: timedelta
     local_retry_threshold: timedelta
     retry_policy: RetryPolicy
 
@@ -37,11 +36,10 @@ class ActivityOptions(TypedDict, total=False):
 
 ROW = LocalActivityOptions(
     start_to_close_timeout=timedelta(seconds=10),
-    schedule_to_close_timeout=timedelta(days=7),
     local_retry_threshold=timedelta(seconds=5),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1)),
 )
-"""One statement on our own rows. An outage of the database is waited out, by timers once it lasts."""
+"""One statement on our own rows. An outage of the database is waited out, however long it takes."""
 
 WHILE_CUSTOMER_WAITS = ActivityOptions(
     start_to_close_timeout=timedelta(seconds=15),
