@@ -47,6 +47,10 @@ class OrderEnded(Exception):
         self.by = by
 
 
+class StepNotWritten(Exception):
+    """The database refused a step of the order's story."""
+
+
 class OrderLife:
     """The state of one order, shared by the stages of its life."""
 
@@ -201,11 +205,18 @@ class OrderLife:
     async def record(self, transition: Transition) -> None:
         """Write and show a step that no other activity writes.
 
-        A local activity: one quick statement costs one event instead of six.
+        A local activity: one quick statement costs one event instead of six. A step that the database refuses is a bug, which
+        stops the workflow task and not the order.
+
+        Raises:
+            StepNotWritten: The database has no such order, or knows better.
         """
-        await self.undisturbed(
-            workflow.execute_local_activity_method(OrderActivities.record, transition, summary=transition.status.value, **ROW)
-        )
+        try:
+            await self.undisturbed(
+                workflow.execute_local_activity_method(OrderActivities.record, transition, summary=transition.status.value, **ROW)
+            )
+        except ApplicationError as refusal:
+            raise StepNotWritten(f"{transition.status}: {refusal.message}") from refusal
         self.progress.entered(transition)
 
     async def insist(self, reason: HoldReason, step: Callable[[], Awaitable[R]], *, gives_back: bool = True) -> R:

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.delivery import Delivery
     from workflows.fulfilment import Fulfilment
     from workflows.handlers import update
-    from workflows.life import OrderEnded, OrderLife, describe, failure_type, named, refused
+    from workflows.life import OrderEnded, OrderLife, StepNotWritten, describe, named, refused
     from workflows.money_back import MoneyBack
     from workflows.submission import Acceptance
 
@@ -217,7 +217,7 @@ class OrderWorkflow:
         try:
             if life.undo:
                 await life.record(ending)
-        except ActivityError as failure:
-            if life.placed is not None or failure_type(failure) != "IntegrityBroken":
+        except StepNotWritten:
+            if life.placed is not None:
                 raise
         life.progress.entered(ending)
