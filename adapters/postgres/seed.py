@@ -1,19 +1,25 @@
 """The catalogue that a new installation starts with: `catalogue.json`, written where it is missing.
 
 Nothing that is there is changed: what operators edited in the database stays theirs, and seeding twice is seeding once.
+A deployment runs it after the migrations: `python -m adapters.postgres.seed`, with the database's address in DATABASE_URL.
 """
 
+import asyncio
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import literal, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.engine import Database
+from config.groups import DatabaseSettings
 from models.catalog import match_name
 from models.tables import (
     AddOn,
@@ -118,3 +124,25 @@ async def _fill(connection: AsyncConnection, stock: int, taken_at: datetime) -> 
     await connection.execute(
         insert(StockLevel).from_select(["device_id", "shell_id", "stock", "taken_at"], shelves).on_conflict_do_nothing()
     )
+
+
+async def _seed_at(url: str) -> None:
+    database = Database.connect_to(DatabaseSettings(url=SecretStr(url), pool_size=1), application_name="pimpmycase-seed")
+    try:
+        await seed(database)
+    finally:
+        await database.dispose()
+
+
+def main() -> int:
+    """Seed the database of DATABASE_URL and return the exit status."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        sys.stderr.write("DATABASE_URL is not set: postgresql+asyncpg://user:password@host/database\n")
+        return 2
+    asyncio.run(_seed_at(url))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
