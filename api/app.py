@@ -137,6 +137,7 @@ def build_services(
     orders = PostgresOrders(database)
     return Services(
         clock=clock,
+        storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
         orders=orders,
         inbox=PostgresInbox(database),

@@ -28,6 +28,10 @@ def _now(services: _Services) -> datetime:
     return services.clock()
 
 
+def _storefront_url(services: _Services) -> str:
+    return services.storefront_url
+
+
 def _catalog(services: _Services) -> CatalogReader:
     return services.catalog
 
@@ -66,6 +70,7 @@ async def _stripe_event(request: Request, services: _Services) -> NewMessage:
 
 Now = Annotated[datetime, Depends(_now)]
 """This moment by the process's clock, UTC."""
+StorefrontUrl = Annotated[str, Depends(_storefront_url)]
 Catalog = Annotated[CatalogReader, Depends(_catalog)]
 Orders = Annotated[ports.Orders, Depends(_orders)]
 Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]

@@ -18,6 +18,7 @@ class Services:
     """One of each."""
 
     clock: Callable[[], datetime]
+    storefront_url: str
     catalog: CatalogReader
     orders: Orders
     inbox: InboxWriter

@@ -1,8 +1,9 @@
 """The service itself."""
 
 from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
 
-from api.dependencies import Health
+from api.dependencies import Health, StorefrontUrl
 from api.health import Condition
 from api.schemas.basic import HealthAnswer, Welcome
 
@@ -15,6 +16,12 @@ VERSION = "1.0.0"
 async def welcome() -> Welcome:
     """Say that somebody is here."""
     return Welcome(message="PimpMyCase API", status="active", version=VERSION)
+
+
+@router.get("/favicon.ico", include_in_schema=False)
+async def icon(storefront_url: StorefrontUrl) -> RedirectResponse:
+    """Show browsers the shop's icon."""
+    return RedirectResponse(f"{storefront_url}/favicon.ico")
 
 
 @router.get("/health", responses={503: {"model": HealthAnswer, "description": "Nothing can be answered"}})

@@ -66,7 +66,7 @@ def database_url(infrastructure: Infrastructure, postgres: Postgres, seeded_temp
     infrastructure.portal.call(postgres.drop_database, name)
 
 
-def settings_for(database_url: str) -> Settings:
+def settings_for(database_url: str, *, patience: str = "30s") -> Settings:
     """A test installation whose outside world is an address that nobody listens at."""
     nowhere = "http://127.0.0.1:1"
     return Settings.model_validate(
@@ -86,15 +86,21 @@ def settings_for(database_url: str) -> Settings:
             "gemini": {"api_key": "key"},
             "image_link": {"keys": KEY, "public_base_url": API},
             "storefront": {"url": STOREFRONT, "cors_origin_regex": r"https://pr-\d+\.preview\.example"},
-            "api": {"rate_default": "100000/minute", "success_wait": "500ms"},
+            "api": {"rate_default": "100000/minute", "success_wait": patience},
         }
     )
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def patience() -> str:
+    """How long the success page waits for the manufacturer; a test in which nobody answers asks for less."""
+    return "30s"
+
+
+@pytest.fixture
+def settings(database_url: str, patience: str) -> Settings:
     """A test installation with a database."""
-    return settings_for(database_url)
+    return settings_for(database_url, patience=patience)
 
 
 @pytest.fixture

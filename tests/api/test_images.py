@@ -116,7 +116,7 @@ def _bomb(claim: tuple[int, int], png: bytes) -> bytes:
 async def test_what_cannot_be_printed_is_refused_with_the_reason(
     browser: httpx.AsyncClient, form: dict[str, str], status: int, code: str
 ):
-    answer = await browser.post("/api/images/upload-final", content=upload_form(**form), headers=FORM)
+    answer = await browser.post("/api/images/upload-final", content=upload_form(fields=form), headers=FORM)
 
     assert_problem(answer, status, code=code)
 

@@ -90,9 +90,8 @@ async def test_one_request_too_many_is_told_how_long_to_wait(shop: httpx.AsyncCl
 
 
 async def test_after_the_wait_the_next_request_is_served(shop: httpx.AsyncClient, watch: Watch):
-    for _ in range(4):
-        answer = await shop.get("/docs")
-    assert answer.status_code == 429
+    answers = [await shop.get("/docs") for _ in range(4)]
+    assert answers[-1].status_code == 429
 
     watch.now += 60
 
@@ -100,11 +99,10 @@ async def test_after_the_wait_the_next_request_is_served(shop: httpx.AsyncClient
 
 
 async def test_a_page_can_read_that_it_was_turned_away(shop: httpx.AsyncClient):
-    for _ in range(4):
-        answer = await shop.get("/docs", headers={"Origin": "https://shop.test.example"})
+    answers = [await shop.get("/docs", headers={"Origin": "https://shop.test.example"}) for _ in range(4)]
 
-    assert answer.status_code == 429
-    assert answer.headers["access-control-allow-origin"] == "https://shop.test.example"
+    assert answers[-1].status_code == 429
+    assert answers[-1].headers["access-control-allow-origin"] == "https://shop.test.example"
 
 
 async def test_customers_behind_our_proxy_are_counted_one_by_one(shop: httpx.AsyncClient):

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -110,18 +110,19 @@ def data_url(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def upload_form(data: bytes | None = None, **fields: str) -> str:
+def upload_form(data: bytes | None = None, fields: Mapping[str, str] | None = None) -> str:
+    """Return the storefront's form, as it travels."""
     form = {
         "template_id": "classic",
         "final_image_data": data_url(picture() if data is None else data),
         "metadata": '{"uploadTimestamp":1767225600,"source":"own_collection"}',
     }
-    return urlencode({**form, **fields})
+    return urlencode({**form, **(fields or {})})
 
 
 async def upload(browser: httpx.AsyncClient, data: bytes | None = None, **fields: str) -> dict[str, Any]:
     """Upload a design as the storefront does, and return the answer."""
-    answer = await browser.post("/api/images/upload-final", content=upload_form(data, **fields), headers=FORM)
+    answer = await browser.post("/api/images/upload-final", content=upload_form(data, fields), headers=FORM)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
