@@ -1,14 +1,19 @@
 """Money back: an authorisation is voided, what was captured is refunded by a workflow of its own."""
 
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from models.payment import PaymentState, RefundInput, RefundResult, VoidPayment, refund_workflow_id
-    from workflows.life import OrderLife
+    from workflows.life import OrderLife, failure_type, present
     from workflows.options import COMPENSATION
     from workflows.refund import RefundWorkflow
+
+NEXT_KEY_PAUSE = timedelta(seconds=5)
 
 
 class MoneyBack:
@@ -21,23 +26,26 @@ class MoneyBack:
     async def return_everything(self) -> None:
         """Undo the payment, whatever became of it: nothing, a void, or a refund of what is left."""
         life = self._life
-        if life.payment is not None and life.payment.state is PaymentState.AUTHORIZED:
-            await self._void()
+        while life.payment is not None and life.payment.state is PaymentState.AUTHORIZED:
+            try:
+                await self._void()
+            except ActivityError as failure:
+                if failure_type(failure) != "StoredFailure":
+                    raise
+                await life.sleep(NEXT_KEY_PAUSE * self._voids, summary="the next idempotency key gives the authorisation back")
         if life.refundable:
             await self.refund(life.refundable, "the order was not delivered", operator=None)
 
     async def _void(self) -> None:
         life = self._life
-        payment = life.payment
-        if payment is None or payment.payment_intent_id is None:
-            return
+        payment = present(life.payment)
         self._voids += 1
         life.payment = await life.call(
             PaymentActivities.void_payment,
             VoidPayment(
                 order_id=life.order_id,
                 session_id=payment.session_id,
-                payment_intent_id=payment.payment_intent_id,
+                payment_intent_id=present(payment.payment_intent_id),
                 key_number=self._voids,
             ),
             COMPENSATION,

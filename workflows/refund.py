@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -102,11 +103,13 @@ class RefundWorkflow:
         impatient_at = workflow.now() + REFUND_NEEDS_A_PERSON
         is_late = False
         while self._refund is not None and self._refund.state in PENDING and self._resolution is None:
-            await workflow.wait_condition(
-                lambda: self._look_wanted or self._resolution is not None,
-                timeout=REFUND_LOOK,
-                timeout_summary="pending at Stripe: ask again",
-            )
+            # Uncaught, a time-out would fail the workflow and leave the money where it is.
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._look_wanted or self._resolution is not None,
+                    timeout=REFUND_LOOK,
+                    timeout_summary="pending at Stripe: ask again",
+                )
             self._look_wanted = False
             if workflow.now() >= impatient_at and not is_late:
                 is_late = True

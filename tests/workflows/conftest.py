@@ -60,11 +60,7 @@ OVERHEAD = {
     EventType.EVENT_TYPE_TIMER_STARTED,
     EventType.EVENT_TYPE_TIMER_FIRED,
     EventType.EVENT_TYPE_TIMER_CANCELED,
-}
-WORKFLOW_TASK = {
-    EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
-    EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
-    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    EventType.EVENT_TYPE_MARKER_RECORDED,
 }
 CLERK = Operator(operator="clerk@shop", reason="the customer called")
 PACKER = Operator(operator="packer@shop", reason="daily round")
@@ -73,8 +69,11 @@ PACKER = Operator(operator="packer@shop", reason="daily round")
 class Shop:
     """The pipeline's workflows and activities over fakes, and the hands of everybody who acts on an order."""
 
-    def __init__(self, env: WorkflowEnvironment) -> None:
+    ACCEPTED = WorkflowUpdateStage.ACCEPTED
+
+    def __init__(self, env: WorkflowEnvironment, *, cached_workflows: int = 100) -> None:
         self.env = env
+        self._cached_workflows = cached_workflows
         self.client: Client = env.client
         self.gateway = FakeGateway()
         self.orders = FakeOrderBook()
@@ -96,6 +95,7 @@ class Shop:
                 self.client,
                 task_queue=ORDERS_TASK_QUEUE,
                 workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
+                max_cached_workflows=self._cached_workflows,
                 activities=[*activities_of(orders), *activities_of(payments)],
                 interceptors=interceptors,
             ),
@@ -256,20 +256,8 @@ class Shop:
 
 
 def bare(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
-    """A history without attribute upserts, timers, and the activity that records a step with the workflow task it causes."""
-    overhead = {event.event_id for event in events if event.event_type in OVERHEAD}
-    recording = {event.event_id for event in events if _activity(event) == "record"}
-    for at, event in enumerate(events):
-        started, completed = event.activity_task_started_event_attributes, event.activity_task_completed_event_attributes
-        if started.scheduled_event_id in recording:
-            overhead.add(event.event_id)
-        if completed.scheduled_event_id in recording:
-            overhead |= {event.event_id, *(task.event_id for task in events[at + 1 : at + 4] if task.event_type in WORKFLOW_TASK)}
-    return [event for event in events if event.event_id not in overhead | recording]
-
-
-def _activity(event: HistoryEvent) -> str:
-    return event.activity_task_scheduled_event_attributes.activity_type.name
+    """A history without attribute upserts, timers, and the local activity that records a step."""
+    return [event for event in events if event.event_type not in OVERHEAD]
 
 
 def activities_of(steps: object) -> list[Callable[..., Any]]:
@@ -301,5 +289,13 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
 async def shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
     """An open shop: all three task queues are served."""
     shop = Shop(env)
+    async with shop.open():
+        yield shop
+
+
+@pytest.fixture
+async def forgetful_shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
+    """A shop whose workers remember no workflow: each step is taken as if the process had just been restarted."""
+    shop = Shop(env, cached_workflows=0)
     async with shop.open():
         yield shop
