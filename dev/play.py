@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from adapters.postgres.engine import Database
@@ -46,6 +46,10 @@ _CUSTOMER = {
     "shipping_country": "United Kingdom",
 }
 _LOOK_EVERY = 0.2
+_RECEIPT = text("""
+    SELECT 'PMC-' || lpad(number::text, 6, '0') AS number, queue_number, print_sha256 AS sha256, print_reference AS reference
+    FROM orders WHERE id = :order_id
+""")
 
 
 class OrderNotCompleted(RunnerError):
@@ -66,7 +70,7 @@ async def play_web_order(ports: Ports, env: Mapping[str, str], console: Console)
             session = await _post(browser, "/create-checkout-session", json=_checkout(upload["public_url"]))
             console.print(f"A case with {PICTURE.name} is paid at {session['checkout_url']}", highlight=False, soft_wrap=True)
             await together(
-                _follow(order_id_for(upload["filename"], 1), env, console),
+                _follow(order_id_for(upload["filename"], 1), env, ports.url("manufacturer"), console),
                 _pay(browser, ports.url("stripe"), session["session_id"], upload["public_url"], console),
             )
     except TimeoutError as error:
@@ -84,7 +88,7 @@ async def _pay(browser: httpx.AsyncClient, stripe_url: str, session_id: str, ima
     )
 
 
-async def _follow(order_id: UUID, env: Mapping[str, str], console: Console) -> None:
+async def _follow(order_id: UUID, env: Mapping[str, str], manufacturer_url: str, console: Console) -> None:
     """Show the timeline and act as the packer, until the case is delivered."""
     temporal = TemporalSettings.model_validate({"address": env["TEMPORAL_ADDRESS"], "codec_keys": env["TEMPORAL_CODEC_KEYS"]})
     client = await connect(temporal)
@@ -103,6 +107,25 @@ async def _follow(order_id: UUID, env: Mapping[str, str], console: Console) -> N
     result: OrderResult = await order.result()
     if result.status is not OrderStatus.COMPLETED:
         raise OrderNotCompleted(f"The order ended {result.status}: {result.note}")
+    await _show_receipt(order_id, env, manufacturer_url, console)
+
+
+async def _show_receipt(order_id: UUID, env: Mapping[str, str], manufacturer_url: str, console: Console) -> None:
+    """Compare what was to be printed with what the manufacturer printed: two hashes, taken on either side."""
+    database = Database.connect_to(DatabaseSettings.model_validate({"url": env["DATABASE_URL"]}), application_name="dev")
+    try:
+        async with database.connect() as connection:
+            row = (await connection.execute(_RECEIPT, {"order_id": order_id})).one()
+    finally:
+        await database.dispose()
+    async with Remote(manufacturer_url) as manufacturer:
+        printed = [entry["sha256"] for entry in await manufacturer.ledger("order_printed", third_id=row.reference)]
+    console.print(f"\n  Order {row.number}, queue number {row.queue_number}", highlight=False)
+    console.print(f"  print file   {row.sha256}", highlight=False, soft_wrap=True)
+    console.print(f"  as printed   {' '.join(printed) or 'nothing was printed'}", highlight=False, soft_wrap=True)
+    if printed != [row.sha256]:
+        raise OrderNotCompleted("What the manufacturer printed is not the print file, exactly once.")
+    console.print("  The manufacturer printed exactly what the customer approved.\n", highlight=False)
 
 
 def _line(event: Row[*tuple[Any, ...]]) -> str:

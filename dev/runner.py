@@ -6,9 +6,9 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from dev.guard import Guard
 from dev.play import play_web_order
 from dev.postgres import Postgres
 from dev.process import Command, RunnerError, python
+from dev.stock import refresh_stock
 from dev.supervisor import NotReady, Probe, Service, Supervisor, all_of, answers, together
 from dev.temporal import NAMESPACE, temporal_service
-from dev.world import DATABASE, Ports, environment
+from dev.world import DATABASE, PRINT_STEP, Ports, environment
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.options import ORDERS_TASK_QUEUE
 
@@ -36,13 +37,15 @@ SHIPPED = ("activities", "adapters", "api", "config", "models", "workflows")
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the person asked for."""
+    """What the person asked for; `variables` are settings that differ from those of `.env.example`."""
 
     data: Path
     ports: Ports
     reload: bool = False
     order: bool = True
     once: bool = False
+    print_step: timedelta = PRINT_STEP
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 async def run(options: Options, console: Console) -> None:
@@ -65,7 +68,7 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     ports, data = options.ports, options.data
     postgres = Postgres(data / "postgres")
     await supervisor.start(postgres.service())
-    env = environment(ports, await postgres.ensure_database(DATABASE))
+    env = environment(ports, await postgres.ensure_database(DATABASE)) | dict(options.variables)
     temporal = temporal_service(
         port=ports.temporal,
         ui_port=ports.temporal_ui,
@@ -75,22 +78,24 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     )
     await together(
         supervisor.start(temporal),
-        supervisor.start(emulators(ports, data, env)),
+        supervisor.start(emulators(ports, data, env, print_step=options.print_step)),
         supervisor.run(Command(name="database", argv=python("-m", "dev.database"), env=env)),
     )
     await together(
+        refresh_stock(ports, env),
         supervisor.start(api(ports, env, reload=options.reload)),
         supervisor.start(worker(ports, env, reload=options.reload)),
     )
     return env
 
 
-def emulators(ports: Ports, data: Path, env: dict[str, str]) -> Service:
+def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: timedelta) -> Service:
     listening = {ports.option(name): getattr(ports, name) for name in ("stripe", "manufacturer", "s3")}
+    options = ("--data", str(data / "emulators"), "--print-step", str(print_step.total_seconds()))
     return Service(
         command=Command(
             name="emulators",
-            argv=python("-m", "dev.emulators", "--data", str(data / "emulators")),
+            argv=python("-m", "dev.emulators", *options),
             env=env,
             listens_on=listening,
         ),

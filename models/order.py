@@ -240,6 +240,8 @@ class Transition(Contract):
     reason: str | None = None
     deadline: Instant | None = None
     """When the order goes on by itself, e.g. gives the money back."""
+    carrier: str | None = None
+    tracking: str | None = None
 
 
 class OrderPolicy(Contract):

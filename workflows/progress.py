@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
-    from models.order import HoldReason, Operator, OrderStatus, PlacedOrder, Transition
+    from models.order import HoldReason, Operator, OrderStatus, PlacedOrder, Shipment, Transition
     from workflows.attributes import (
         AMOUNT_MINOR,
         MANUFACTURER_ORDER_ID,
@@ -66,6 +66,8 @@ class Progress:
             operator=by.operator if by else None,
             reason=by.reason if by else None,
             deadline=deadline,
+            carrier=by.carrier if isinstance(by, Shipment) else None,
+            tracking=by.tracking if isinstance(by, Shipment) else None,
         )
 
     def entered(self, transition: Transition, *, manufacturer_order_id: str | None = None) -> None:

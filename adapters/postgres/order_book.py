@@ -16,7 +16,7 @@ from adapters.postgres.pricing import promotion_exhausted, quote
 from adapters.postgres.statements import change_order, insert_from, notify, violated, with_event, write
 from models.artwork import PrintFile
 from models.errors import Duplicate, ProviderUnavailable
-from models.order import Channel, PlacedOrder, PlaceOrder, Shipment, Transition
+from models.order import Channel, PlacedOrder, PlaceOrder, Transition
 from models.payment import CheckoutSession, OpenCheckout, Payment, ReadRefund, Refund, RequestRefund
 from models.production import Announcement, ReferenceKind, Submission
 from models.tables import ManufacturerReference, Order, StockHold, StockLevel
@@ -64,7 +64,8 @@ class PostgresOrderBook:
 
     async def record(self, transition: Transition) -> None:
         """Write a step; older than what is written, it only joins the timeline."""
-        await self._change(transition.order_id, transition, {})
+        parcel = {"carrier": transition.carrier, "tracking": transition.tracking} if transition.tracking else {}
+        await self._change(transition.order_id, transition, parcel)
 
     async def record_checkout(self, request: OpenCheckout, session: CheckoutSession) -> None:
         """Make this Session the one that the order is paid by."""
@@ -175,10 +176,6 @@ class PostgresOrderBook:
         )
         wake = notify(REFERENCES_CHANNEL, literal(submission.reference))
         await self._write(with_event(changed, enters).add_columns(wake).add_cte(due), order_id)
-
-    async def record_shipment(self, shipment: Shipment, enters: Transition) -> None:
-        """Write that the parcel has left, with what the customer can follow it by."""
-        await self._change(enters.order_id, enters, {"carrier": shipment.carrier, "tracking": shipment.tracking})
 
     async def record_dispute(self, order_id: UUID, *, amount: int) -> None:
         """Write how much of the order's money the customer's bank disputes now; 0 when it has given up."""

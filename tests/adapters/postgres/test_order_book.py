@@ -9,7 +9,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.order_book import PostgresOrderBook
 from models.artwork import PrintFile
 from models.errors import IntegrityBroken
-from models.order import HoldReason, OrderStatus, PlacedOrder, Shipment
+from models.order import HoldReason, OrderStatus, PlacedOrder
 from models.production import (
     Announcement,
     ManufacturerOrderId,
@@ -90,9 +90,9 @@ class TestSteps:
 
     async def test_the_parcels_tracking_is_written_with_its_step(self, shop: Shop):
         placed = await shop.place()
-        shipment = Shipment(operator="packer", reason="posted", carrier="Royal Mail", tracking="RM1")
+        posted = step(placed.order_id, 2, OrderStatus.SHIPPED)
 
-        await shop.orders.record_shipment(shipment, step(placed.order_id, 2, OrderStatus.SHIPPED))
+        await shop.orders.record(posted.model_copy(update={"carrier": "Royal Mail", "tracking": "RM1"}))
 
         order = await shop.order(placed.order_id)
         assert (order["status"], order["carrier"], order["tracking"]) == ("shipped", "Royal Mail", "RM1")
