@@ -32,7 +32,7 @@ from api.middleware.rate_limit import RateLimit, RateLimits
 from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
 from api.pictures import Pictures, PictureStore, UploadLinks
-from api.problems import problems
+from api.problems import NOT_UNDERSTOOD, problems
 from api.routers import catalog, checkout, gone, health, images, manufacturer, webhooks
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
@@ -98,7 +98,7 @@ def create_app(
         version=health.VERSION,
         lifespan=lifespan,
         middleware=_middleware(settings, limits or RateLimits(settings.api)),
-        responses=problems(422, 429, 500),
+        responses={**problems(429, 500), **NOT_UNDERSTOOD},
     )
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     errors.install(app)

@@ -5,7 +5,6 @@
   - Unauthorized       401
   - Forbidden          403
   - NotFound           404
-  - Conflict           409
   - Gone               410
   - BodyTooLarge       413
   - Unprocessable      422
@@ -108,12 +107,6 @@ class NotFound(ApiError):
     """There is no such thing."""
 
     status, code = 404, "not_found"
-
-
-class Conflict(ApiError):
-    """It contradicts how things stand."""
-
-    status, code = 409, "conflict"
 
 
 class Gone(ApiError):

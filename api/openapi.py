@@ -28,5 +28,6 @@ def _declare_problems(responses: dict[str, Any]) -> None:
     for response in responses.values():
         content = response.get("content", {})
         schema = content.get("application/json", {}).get("schema", {})
-        if schema.get("$ref", "").endswith("Problem"):
+        variants = [schema, *schema.get("anyOf", ())]
+        if any(variant.get("$ref", "").endswith("Problem") for variant in variants):
             content[PROBLEM_JSON] = content.pop("application/json")

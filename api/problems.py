@@ -11,8 +11,6 @@ from api.schemas.problem import Problem, RefusalProblem, ValidationProblem
 
 PROBLEM_JSON = "application/problem+json"
 
-_MODELS: dict[int, type[Problem]] = {402: RefusalProblem, 409: RefusalProblem, 413: RefusalProblem, 422: ValidationProblem}
-
 
 def title_of(status: int) -> str:
     """Return the status in words."""
@@ -20,6 +18,12 @@ def title_of(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Error"
+
+
+_MODELS: dict[int, Any] = {402: RefusalProblem, 409: RefusalProblem, 422: RefusalProblem | ValidationProblem}
+
+NOT_UNDERSTOOD: dict[int | str, dict[str, Any]] = {422: {"model": ValidationProblem, "description": title_of(422)}}
+"""What every route may answer to a request that does not have its shape."""
 
 
 def problem_response(

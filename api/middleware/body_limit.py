@@ -26,9 +26,7 @@ class BodyLimit:
         if announced.isdecimal() and int(announced) > limit:
             error = _too_large(limit)
             # The rest of the body is not read, so the connection cannot be used again.
-            response = problem_response(
-                error.status_code, error.detail, code=error.code, headers={"Connection": "close"}, facts={"limit": limit}
-            )
+            response = problem_response(error.status_code, error.detail, code=error.code, headers={"Connection": "close"})
             await send_problem(response, scope, receive, send)
             return
         received = 0

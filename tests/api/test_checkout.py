@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from temporalio.common import SearchAttributeKey
 
 from adapters.postgres.engine import Database
 from models.errors import ProviderRejected
@@ -210,6 +211,16 @@ class TestOpened:
         assert await described.static_summary() == "web order, APPLE iPhone 15 Pro"
         assert "Ada" not in str(described.raw_description)
         assert {pair.key.name: pair.value for pair in described.typed_search_attributes}["Channel"] == "web"
+
+    async def test_an_attribute_that_temporal_does_not_know_keeps_nobody_from_buying(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ):
+        url = (await shop.upload())["public_url"]
+        monkeypatch.setattr("api.order_client.CHANNEL", SearchAttributeKey.for_keyword("NobodyKnowsMe"))
+
+        answer = await shop.checkout(WEB_CHECKOUT, final_image_url=url)
+
+        assert answer.status_code == 200, answer.text
 
     async def test_a_free_case_leads_to_the_storefronts_own_success_page(self, shop: Shop):
         url = (await shop.upload())["public_url"]
