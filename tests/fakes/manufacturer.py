@@ -30,6 +30,7 @@ class FakeManufacturer:
         self.confirmed: list[PaymentReference] = []
         self.accepted: dict[PrintReference, str] = {}
         self.states: dict[PrintReference, ManufacturerOrderStatus] = {}
+        self.first_state = ManufacturerOrderStatus.WAITING_TO_PRINT
 
     async def announce_payment(
         self, *, reference: PaymentReference, model_id: str, device_id: str, amount: int, at_machine: bool
@@ -58,7 +59,7 @@ class FakeManufacturer:
             raise AlreadyExists("third_id already exists", provider="manufacturer")
         assert payment_reference in self.confirmed, "submitted before the payment was confirmed"
         self.accepted[reference] = picture_url
-        self.states[reference] = ManufacturerOrderStatus.WAITING_TO_PRINT
+        self.states[reference] = self.first_state
         await self.faults.after("submit_order")
         return self._submission(reference)
 

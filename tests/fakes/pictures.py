@@ -43,6 +43,7 @@ class FakeRenderer:
     async def render(self, data: bytes, request: RenderRequest) -> RenderedImage:
         await self.faults.before("render")
         rendered = data + f" at {request.width_mm}x{request.height_mm}".encode()
+        await self.faults.after("render")
         height = round(1390 * request.height_mm / request.width_mm)
         return RenderedImage(
             data=rendered,

@@ -26,6 +26,7 @@ from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
 from config.interceptors import ErrorTranslation
+from models.errors import OutcomeUnknown
 from models.order import (
     Address,
     Channel,
@@ -70,6 +71,7 @@ class Shop:
     """The pipeline's workflows and activities over fakes, and the hands of everybody who acts on an order."""
 
     ACCEPTED = WorkflowUpdateStage.ACCEPTED
+    LOST = OutcomeUnknown("no answer", provider="anybody")
 
     def __init__(self, env: WorkflowEnvironment, *, cached_workflows: int = 100) -> None:
         self.env = env
@@ -186,8 +188,9 @@ class Shop:
         report = ProductionReport(reference=self.reference, stage=stage, status=status, at=await self.env.get_current_time())
         await self.handle.signal(OrderWorkflow.production_reported, report)
 
-    async def print_and_deliver(self) -> OrderResult:
-        """Everything after acceptance, at its best."""
+    async def print_and_deliver(self, *, attempt: int = 1) -> OrderResult:
+        """Everything after acceptance of this print attempt, at its best."""
+        await self.until(lambda: len(self.orders.submissions) >= attempt)
         await self.machine_says(ProductionStage.PRINTED, ManufacturerOrderStatus.PRINTED)
         await self.machine_says(ProductionStage.OUT_OF_MACHINE, ManufacturerOrderStatus.DELIVERED)
         await self.until(OrderStatus.TO_SHIP)
