@@ -123,7 +123,8 @@ def refund_begun(request: RequestRefund | ReadRefund, refund: ReadRefundState) -
         currency=refund.currency,
         recorded_at=request.at,
     )
-    return row.on_conflict_do_nothing(index_elements=["order_id", "number"])
+    # Without a target: of two equal rows in the same moment, either unique index may be the one that refuses.
+    return row.on_conflict_do_nothing()
 
 
 def refund_read(request: RequestRefund | ReadRefund, refund: ReadRefundState) -> Select[Any]:

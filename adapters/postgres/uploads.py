@@ -25,10 +25,7 @@ class PostgresUploads:
         The template may be spelled as the storefront spells it. Raises `OrderRefused` (`unknown_template`).
         """
         asset = (
-            insert(Asset)
-            .values(**upload.image.model_dump(), created_at=upload.created_at)
-            .on_conflict_do_nothing(index_elements=["sha256"])
-            .cte("asset")
+            insert(Asset).values(**upload.image.model_dump(), created_at=upload.created_at).on_conflict_do_nothing().cte("asset")
         )
         template_id = select(Template.id).where(Template.match_names.contains([match_name(upload.template_id)])).scalar_subquery()
         row = insert(UploadRow).values(

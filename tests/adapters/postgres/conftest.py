@@ -27,12 +27,12 @@ async def shop(database: Database) -> Shop:
 
 @pytest.fixture(scope="session")
 def common_database_url(infrastructure: Infrastructure, postgres: Postgres, migrated_template: str) -> str:
-    """A seeded database that is only added to."""
+    """A seeded database that is only added to, with stock for everybody."""
 
     async def make() -> str:
         url = await postgres.create_database("common", template=migrated_template)
         database = connect(url)
-        await seed(database, stock=2)
+        await seed(database, stock=100_000)
         await database.dispose()
         return url
 

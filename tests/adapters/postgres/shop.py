@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -116,6 +116,22 @@ def place_order(request: CheckoutRequest, *, attempt: int = 1, version: int = 1,
 def step(order_id: UUID, version: int, status: OrderStatus, **more: Any) -> Transition:
     """A step of the workflow, a minute after the one before it."""
     return Transition(order_id=order_id, version=version, status=status, at=NOW + timedelta(minutes=version), **more)
+
+
+async def met(shop: Shop, row: str, *calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Have calls meet at a row: each has begun and waits for it, in this order, before the first may go on.
+
+    `row` is a query for it. This is the one moment in which what a statement has read is older than what it changes.
+    """
+    waiting = "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.TaskGroup() as tasks, shop.database.begin() as connection:
+        await connection.execute(text(f"{row} FOR UPDATE"))
+        begun = []
+        for number, call in enumerate(calls, 1):
+            begun.append(tasks.create_task(call))
+            while (await shop.row(waiting))["number"] < number:
+                pass
+    return [task.result() for task in begun]
 
 
 async def together(*calls: Awaitable[Any]) -> list[Any]:

@@ -87,6 +87,18 @@ class TestClaim:
         assert first.event_id == "evt_0"
         assert await ids(inbox) == ["evt_1"]
 
+    async def test_an_order_that_is_busy_does_not_hold_up_the_others(self, inbox: PostgresInbox):
+        """Its older message, due again meanwhile, is left for later, and everybody else's is taken."""
+        busy = uuid4()
+        for number in range(2):
+            await inbox.receive(message(f"evt_{number}", order_id=busy))
+        (first,) = await inbox.claim(at=NOW, limit=10)
+        await inbox.postpone(first.id, until=NOW + timedelta(seconds=1), state=InboxState.WAITING, note="Temporal is away")
+        assert await ids(inbox) == ["evt_1"]
+        await inbox.receive(message("evt_2", order_id=uuid4()))
+
+        assert await ids(inbox, after=timedelta(seconds=1)) == ["evt_2"]
+
     async def test_a_message_that_waits_longer_does_not_hold_up_the_next(self, inbox: PostgresInbox):
         order_id = uuid4()
         for number in range(2):

@@ -42,8 +42,7 @@ def print_file(placed: PlacedOrder, *, sha256: str = "a" * 64, **changes: object
 class TestSteps:
     @pytest.mark.parametrize("order_of_arrival", list(itertools.permutations((2, 3, 4))))
     async def test_steps_in_any_order_end_where_the_newest_leads(self, open_shop: Shop, order_of_arrival: tuple[int, ...]):
-        placed = await open_shop.place(upload=await open_shop.upload((75.95, 156.04)), model="iPhone XS Max")
-        await open_shop.orders.release_hold(placed.order_id, at=NOW)
+        placed = await open_shop.place()
         statuses = {2: OrderStatus.PAID, 3: OrderStatus.PREPARING, 4: OrderStatus.SUBMITTING}
 
         for version in order_of_arrival:

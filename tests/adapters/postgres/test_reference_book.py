@@ -17,7 +17,7 @@ from models.production import (
     StockLevel,
     Submission,
 )
-from tests.adapters.postgres.shop import NOW, Shop, step, together
+from tests.adapters.postgres.shop import NOW, Shop, met, step, together
 
 LATER = NOW + timedelta(minutes=10)
 
@@ -91,7 +91,6 @@ class TestStore:
 
     @pytest.mark.parametrize("arrival", list(itertools.permutations((8, 10, 12, 16))))
     async def test_states_in_any_order_end_with_the_last_one(self, open_shop: Shop, arrival: tuple[int, ...]):
-        await open_shop.execute("UPDATE stock_levels SET stock = 1000 WHERE shell_id = 'MS102509090019'")
         placed, reference = await submitted(open_shop)
 
         for status in arrival:
@@ -155,6 +154,18 @@ class TestStore:
         assert [await last_status(shop, reference) for _, reference in orders] == [11, 11]
         progress = await shop.rows("SELECT reference FROM order_events WHERE kind = 'progress' AND manufacturer_status = 11")
         assert len(progress) == 2
+
+    async def test_an_older_answer_that_waited_for_a_newer_one_changes_nothing(self, shop: Shop, book: PostgresReferenceBook):
+        placed, reference = await submitted(shop)
+
+        await met(
+            shop,
+            "SELECT 1 FROM manufacturer_references",
+            book.store([reading(placed, reference, 12)]),
+            book.store([reading(placed, reference, 8)]),
+        )
+
+        assert await last_status(shop, reference) == 12
 
     def test_every_state_that_the_manufacturer_documents_has_a_rank(self):
         assert set(RANKS[ReferenceKind.PAYMENT]) == set(ManufacturerPaymentStatus) - {ManufacturerPaymentStatus.UNKNOWN}

@@ -4,7 +4,7 @@ import pytest
 
 from models.artwork import StoredImage, Upload
 from models.errors import OrderRefused, RefusalCode
-from tests.adapters.postgres.shop import NOW, Shop
+from tests.adapters.postgres.shop import NOW, Shop, together
 
 SHA256 = hashlib.sha256(b"picture").hexdigest()
 
@@ -29,6 +29,13 @@ async def test_the_same_picture_sent_twice_is_two_uploads_of_one_asset(shop: Sho
     await shop.uploads.add(upload("two.png"))
 
     assert len(await shop.rows("SELECT 1 FROM uploads")) == 2
+    assert len(await shop.rows("SELECT 1 FROM assets")) == 1
+
+
+async def test_the_same_picture_sent_twice_at_once_is_one_asset(shop: Shop):
+    outcomes = await together(*(shop.uploads.add(upload(f"{number}.png")) for number in range(12)))
+
+    assert outcomes == [None] * 12
     assert len(await shop.rows("SELECT 1 FROM assets")) == 1
 
 
