@@ -51,6 +51,7 @@ class Supervisor:
         self._guard = guard
         self._console = console
         self._children: list[Process] = []
+        self._services: dict[str, Service] = {}
         self._status = console.status("")
         self._activities: list[str] = []
 
@@ -62,6 +63,7 @@ class Supervisor:
             await self.watch(asyncio.to_thread(service.prepare))
             child = Process(service.command, logs=self._logs, guard=self._guard)
             self._children.append(child)
+            self._services[name] = service
             await self.watch(self._until_ready(service))
         self._console.print(f"[green]✓[/green] {name:<12} {time.monotonic() - begun:4.1f} s")
         return child
@@ -76,6 +78,25 @@ class Supervisor:
             finally:
                 await asyncio.to_thread(task.kill)
         self._console.print(f"[green]✓[/green] {command.name:<12} {time.monotonic() - begun:4.1f} s")
+
+    def child(self, name: str) -> Process:
+        """Return the running child of this name; raises `KeyError`."""
+        for child in self._children:
+            if child.command.name == name:
+                return child
+        raise KeyError(name)
+
+    async def end(self, name: str, *, at_once: bool = False) -> Service:
+        """Stop one child, or `kill -9` it; returns its service, with which `start` brings it back. Raises `KeyError`."""
+        child = self.child(name)
+        # Nobody who watches may take this death for an accident.
+        self._children.remove(child)
+        try:
+            await asyncio.to_thread(child.kill if at_once else child.stop)
+        except BaseException:
+            self._children.append(child)
+            raise
+        return self._services[name]
 
     async def watch(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work, but raise `ChildDied` as soon as a child ends."""

@@ -5,6 +5,7 @@ The values are those of `.env.example`, whose secrets all say that they are inse
 
 import json
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Self
 
 from dotenv import dotenv_values
@@ -15,6 +16,8 @@ DATABASE = "pimpmycase"
 HOST = "127.0.0.1"
 STOCK_PER_SHELL = 50
 """How many of each shell the emulated machines hold, and what the catalogue believes before they are asked."""
+PRINT_STEP = timedelta(seconds=1)
+"""How long a print attempt stays in each of its states: slow enough to be watched."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import sys
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,10 +23,10 @@ from dev.emulators.s3 import S3EmulatorSettings
 from dev.emulators.serving import serving
 from dev.emulators.stripe.app import create_app as create_stripe
 from dev.emulators.stripe.settings import StripeEmulatorSettings
-from dev.world import STOCK_PER_SHELL, devices
+from dev.world import PRINT_STEP, STOCK_PER_SHELL, devices
 
 
-def build(settings: Settings, data: Path) -> dict[int, ASGIApp]:
+def build(settings: Settings, data: Path, *, print_step: timedelta = PRINT_STEP) -> dict[int, ASGIApp]:
     """Return each emulator under the port at which the settings expect it; their state is kept in `data`."""
     api = settings.image_link.public_base_url
     stripe_app = create_stripe(
@@ -47,6 +48,7 @@ def build(settings: Settings, data: Path) -> dict[int, ASGIApp]:
             order_callback_url=f"{api}/api/chinese/order/status-update",
             devices=devices(),
             stock_per_shell=STOCK_PER_SHELL,
+            print_step=print_step,
             state_file=data / "manufacturer.sqlite",
         )
     )
@@ -82,12 +84,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dev.emulators", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--data", type=Path, default=Path(".data/emulators"), help="where to keep their state (%(default)s)")
+    default_step = PRINT_STEP.total_seconds()
+    parser.add_argument(
+        "--print-step",
+        type=float,
+        default=default_step,
+        metavar="SECONDS",
+        help="how long each step of a print takes (%(default)s)",
+    )
     arguments = parser.parse_args()
     try:
         settings = load_settings()
     except SettingsError as error:
         sys.exit(str(error))
-    asyncio.run(serve(build(settings, arguments.data), arguments.host))
+    apps = build(settings, arguments.data, print_step=timedelta(seconds=arguments.print_step))
+    asyncio.run(serve(apps, arguments.host))
 
 
 def _port(url: str) -> int:
