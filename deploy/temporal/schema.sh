@@ -10,7 +10,7 @@ for pair in temporal:temporal temporal_visibility:visibility; do
     database=${pair%%:*} folder=${pair##*:}
     # `setup-schema` is for empty databases: on others it may set the version back to the beginning.
     if ! migrate "$database" "$folder"; then
-        temporal-sql-tool --database "$database" setup-schema --version 0.0
+        temporal-sql-tool --database "$database" setup-schema -v 0.0
         migrate "$database" "$folder"
     fi
 done
