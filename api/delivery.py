@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from temporalio.client import Client, WorkflowUpdateStage
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -73,7 +73,7 @@ class InboxDrainer:
             try:
                 if REFERENCES_CHANNEL in heard:
                     await self._wake_poller()
-                while await self.drain_once() == BATCH:
+                while await self.drain_once():  # of a burst about one order, each look takes one message
                     pass
             except (ProviderUnavailable, RPCError) as outage:
                 log.warning("inbox waits", reason=str(outage)[:200])
@@ -87,7 +87,7 @@ class InboxDrainer:
     async def _handle(self, message: InboxMessage) -> None:
         try:
             state, note = await self._deliver(message)
-        except (ProviderUnavailable, RPCError, TimeoutError) as failure:
+        except (ProviderUnavailable, RPCError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as failure:
             await self._postpone(message, InboxState.WAITING, f"{type(failure).__name__}: {failure}"[:200])
             return
         if state is InboxState.WAITING:

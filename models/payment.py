@@ -114,10 +114,9 @@ class LookAtPayment(Contract):
     enters: Transition
 
     def is_matched_by(self, payment: Payment) -> bool:
-        """Whether what was authorised is what the order costs."""
-        return payment.currency == self.currency and self.total == payment.amount == max(
-            payment.amount_authorized, payment.amount_captured
-        )
+        """Whether what was authorised is what the order costs, and none of it has gone back, e.g. in Stripe's dashboard."""
+        given = max(payment.amount_authorized, payment.amount_captured) - payment.amount_refunded
+        return payment.currency == self.currency and self.total == payment.amount == given
 
 
 class ExpireCheckout(Contract):

@@ -222,9 +222,13 @@ class CheckoutDesk:
         life.payment = payment
         if life.progress.status is not OrderStatus.PAID:
             self.close()
+            if payment.amount_refunded >= payment.amount_captured > 0:
+                raise OrderEnded(OrderStatus.CANCELED, "all of the money had gone back before the order was made")
             total, currency = life.order.quote.total, life.order.quote.currency
+            went_back = f", of which {payment.amount_refunded} went back" if payment.amount_refunded else ""
             await life.hold(
-                HoldReason.PAYMENT_MISMATCH, f"paid {payment.amount} {payment.currency}, the order costs {total} {currency}"
+                HoldReason.PAYMENT_MISMATCH,
+                f"paid {payment.amount} {payment.currency}{went_back}; the order costs {total} {currency}",
             )
             raise OrderEnded(OrderStatus.CANCELED, "another amount was paid than the order costs: given back")
 

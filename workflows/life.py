@@ -105,9 +105,10 @@ class OrderLife:
 
     @property
     def refundable(self) -> int:
-        """Captured, less what went back and what is on its way back; minor units."""
-        captured = self.payment.amount_captured if self.payment is not None and self.is_captured else 0
-        return max(captured - self.refunded - self.refunding, 0)
+        """Captured, less what went back (by others before the payment was read, by us since) or is on its way; minor units."""
+        if self.payment is None or not self.is_captured:
+            return 0
+        return max(self.payment.amount_captured - self.payment.amount_refunded - self.refunded - self.refunding, 0)
 
     @property
     def capture_deadline(self) -> datetime | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
 """How long a test waits for what must happen before it gives up; far longer than anything ever takes."""
 LOOK_EVERY_S = 0.02
 
@@ -101,6 +101,14 @@ class Case:
         assert found is not None
         return found
 
+    async def ends(self) -> OrderResult:
+        """Wait for the order's end."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self.handle.result()
+        except TimeoutError:
+            raise AssertionError(f"never ended: {await self.story()}") from None
+
     async def story(self) -> list[str]:
         """The timeline, to be read when something went wrong."""
         rows = await self.world.rows(
@@ -122,13 +130,13 @@ class Case:
         parcel = Shipment(operator=_PACKER, reason="packed", carrier="Royal Mail", tracking="RM123456789GB")
         await self.tell(OrderWorkflow.mark_shipped, parcel)
         await self.tell(OrderWorkflow.mark_delivered, Operator(operator=_PACKER, reason="the carrier says so"))
-        return await self.handle.result()
+        return await self.ends()
 
     async def collect(self) -> OrderResult:
         """Let the customer take the case out of the machine; the order's end."""
         await self.reaches(OrderStatus.READY_FOR_COLLECTION)
         await self.tell(OrderWorkflow.mark_collected, Operator(operator=_PACKER, reason="the customer was seen"))
-        return await self.handle.result()
+        return await self.ends()
 
     async def tell(self, update: Any, word: Operator) -> Any:
         """Send an operator's update. A row is written a moment before the workflow knows, so a refusal is asked about again."""

@@ -1,17 +1,21 @@
 """The whole shop for each test: a database, a namespace and servers of its own."""
 
+import logging
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import pytest
 import pytest_asyncio
+import structlog
 from pydantic import SecretStr
+from temporalio import activity, workflow
 
 from adapters.postgres.engine import Database
 from adapters.postgres.seed import seed
 from config.groups import DatabaseSettings
 from dev.postgres import Postgres
+from tests.config.lines import Lines
 from tests.conftest import Infrastructure
 from tests.system.running import STOCK, running
 from tests.system.world import World
@@ -53,3 +57,18 @@ async def world(shop: World) -> AsyncIterator[World]:
     """The shop on an ordinary day; what a test breaks is put right after it."""
     yield shop
     await shop.calm()
+
+
+@pytest.fixture
+def log() -> Iterator[Lines]:
+    """What API and worker write into their logs, in JSON, from here to the end of the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    lines = Lines()
+    lines.start()
+    yield lines
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    activity.logger.activity_info_on_message = True
+    workflow.logger.workflow_info_on_message = True

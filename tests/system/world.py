@@ -30,6 +30,11 @@ PAYMENT_CALLBACK, ORDER_CALLBACK = "/api/chinese/order/payStatus", "/api/chinese
 WEBHOOK_SECRETS = ("whsec_the-present-one", "whsec_the-next-one")
 
 
+def signed(body: bytes, secret: str = WEBHOOK_SECRETS[0]) -> dict[str, str]:
+    """The headers of a webhook with this body."""
+    return {"Stripe-Signature": sign(body, (secret,), int(time.time())), "Content-Type": "application/json"}
+
+
 class MovableClock:
     """What the API takes for now: this moment, or so much later."""
 
@@ -117,11 +122,12 @@ class World:
         assert event is not None
         return event
 
-    async def send_event(self, event: dict[str, Any], browser: httpx.AsyncClient | None = None) -> httpx.Response:
+    async def send_event(
+        self, event: dict[str, Any], browser: httpx.AsyncClient | None = None, *, secret: str = WEBHOOK_SECRETS[0]
+    ) -> httpx.Response:
         """Deliver an event as Stripe signs it."""
         body = json.dumps(event).encode()
-        headers = {"Stripe-Signature": sign(body, WEBHOOK_SECRETS[:1], int(time.time())), "Content-Type": "application/json"}
-        return await (browser or self.browser).post("/stripe-webhook", content=body, headers=headers)
+        return await (browser or self.browser).post("/stripe-webhook", content=body, headers=signed(body, secret))
 
     async def calm(self) -> None:
         """As a test wants to find the world: nothing goes wrong, nothing is held back, everybody works."""
