@@ -10,7 +10,7 @@ from sqlalchemy import text
 from temporalio.common import SearchAttributeKey
 
 from adapters.postgres.engine import Database
-from models.errors import ProviderRejected
+from models.errors import IntegrityBroken
 from models.order import CancelOutcome, Channel, Operator, OrderInput, OrderStatus, order_id_for, order_workflow_id
 from tests.api.conftest import Shop
 from tests.api.world import QR_CHECKOUT, STOREFRONT, WEB_CHECKOUT, Clock, assert_problem, picture, upload
@@ -192,7 +192,7 @@ class TestOpened:
 
     async def test_a_failure_is_not_repeated_once_a_minute_has_passed(self, shop: Shop, clock: Clock):
         url = (await shop.upload())["public_url"]
-        shop.gateway.faults.fail("open_checkout", ProviderRejected("no", provider="stripe"))
+        shop.gateway.faults.fail("open_checkout", IntegrityBroken("another total than was asked for"))
         refused = await shop.checkout(WEB_CHECKOUT, final_image_url=url)
 
         clock.pass_by(timedelta(minutes=1))
