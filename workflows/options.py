@@ -37,9 +37,10 @@ class ActivityOptions(TypedDict, total=False):
 ROW = LocalActivityOptions(
     start_to_close_timeout=timedelta(seconds=10),
     local_retry_threshold=timedelta(seconds=5),
-    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1)),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=10)),
 )
-"""One statement on our own rows. An outage of the database is waited out, however long it takes."""
+"""One statement on our own rows. An outage of the database is waited out, however long it takes; each try costs six events of
+history, so they grow rare."""
 
 WHILE_CUSTOMER_WAITS = ActivityOptions(
     start_to_close_timeout=timedelta(seconds=15),

@@ -1,7 +1,7 @@
 """The manufacturer in memory, and the references that it is asked about."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.errors import AlreadyExists
 from models.order import Product
@@ -29,6 +29,7 @@ class FakeManufacturer:
         self.announced: list[PaymentReference] = []
         self.confirmed: list[PaymentReference] = []
         self.accepted: dict[PrintReference, str] = {}
+        self.payment_references: list[PaymentReference] = []
         self.states: dict[PrintReference, ManufacturerOrderStatus] = {}
         self.first_state = ManufacturerOrderStatus.WAITING_TO_PRINT
 
@@ -59,6 +60,7 @@ class FakeManufacturer:
             raise AlreadyExists("third_id already exists", provider="manufacturer")
         assert payment_reference in self.confirmed, "submitted before the payment was confirmed"
         self.accepted[reference] = picture_url
+        self.payment_references.append(payment_reference)
         self.states[reference] = self.first_state
         await self.faults.after("submit_order")
         return self._submission(reference)
@@ -94,7 +96,7 @@ class FakeReferenceBook:
         self.asked_at: list[datetime] = []
         self.waiting: list[DueReference] = []
         self.stored: list[ReferenceReading] = []
-        self.next_at: datetime | None = None
+        self.next_in: timedelta | None = None
 
     async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
         self.asked_at.append(at)
@@ -103,6 +105,8 @@ class FakeReferenceBook:
 
     async def store(self, readings: Sequence[ReferenceReading]) -> None:
         self.stored.extend(readings)
+        settled = {reading.reference for reading in readings if reading.next_at is None}
+        self.waiting = [entry for entry in self.waiting if entry.reference not in settled]
 
     async def next_due(self) -> datetime | None:
-        return self.next_at
+        return None if self.next_in is None else self.asked_at[-1] + self.next_in

@@ -19,6 +19,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.artwork import ArtworkActivities
 from activities.order import OrderActivities
@@ -63,6 +64,7 @@ OVERHEAD = {
     EventType.EVENT_TYPE_TIMER_CANCELED,
     EventType.EVENT_TYPE_MARKER_RECORDED,
 }
+PATCHABLE = SandboxRestrictions.default.with_passthrough_modules("workflows")
 CLERK = Operator(operator="clerk@shop", reason="the customer called")
 PACKER = Operator(operator="packer@shop", reason="daily round")
 
@@ -73,9 +75,10 @@ class Shop:
     ACCEPTED = WorkflowUpdateStage.ACCEPTED
     LOST = OutcomeUnknown("no answer", provider="anybody")
 
-    def __init__(self, env: WorkflowEnvironment, *, cached_workflows: int = 100) -> None:
+    def __init__(self, env: WorkflowEnvironment, *, cached_workflows: int = 100, own_modules: bool = True) -> None:
         self.env = env
         self._cached_workflows = cached_workflows
+        self._restrictions = SandboxRestrictions.default if own_modules else PATCHABLE
         self.client: Client = env.client
         self.gateway = FakeGateway()
         self.orders = FakeOrderBook()
@@ -98,6 +101,7 @@ class Shop:
                 task_queue=ORDERS_TASK_QUEUE,
                 workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
                 max_cached_workflows=self._cached_workflows,
+                workflow_runner=SandboxedWorkflowRunner(restrictions=self._restrictions),
                 activities=[*activities_of(orders), *activities_of(payments)],
                 interceptors=interceptors,
             ),
@@ -157,6 +161,10 @@ class Shop:
             OrderWorkflow.checkout, asked, start_workflow_operation=start, id=update_id
         )
 
+    def new_order(self) -> None:
+        """The next customer."""
+        self.order_id = uuid.uuid4()
+
     async def start_unasked(self) -> None:
         """An order whose first request gets lost on the way."""
         await self.client.start_workflow(
@@ -182,10 +190,13 @@ class Shop:
         deadline = capture_before or await self.env.get_current_time() + timedelta(days=7)
         self.gateway.pay(self.gateway.session.session_id, capture_before=deadline)
 
-    async def machine_says(self, stage: ProductionStage, status: ManufacturerOrderStatus) -> None:
+    async def machine_says(
+        self, stage: ProductionStage, status: ManufacturerOrderStatus, *, reference: PrintReference | None = None
+    ) -> None:
         """What the poller does when the print takes its next step."""
-        self.manufacturer.states[self.reference] = status
-        report = ProductionReport(reference=self.reference, stage=stage, status=status, at=await self.env.get_current_time())
+        known = reference or self.reference
+        self.manufacturer.states[known] = status
+        report = ProductionReport(reference=known, stage=stage, status=status, at=await self.env.get_current_time())
         await self.handle.signal(OrderWorkflow.production_reported, report)
 
     async def print_and_deliver(self, *, attempt: int = 1) -> OrderResult:
@@ -217,7 +228,7 @@ class Shop:
         """An order that the manufacturer has accepted, and that is paid."""
         await self.place_and_pay(**changes)
         await self.report_payment()
-        await self.until(lambda: self.gateway.captured)
+        await self.until(lambda: f"pi_{self.gateway.session.session_id}" in self.gateway.captured)
 
     async def result(self, *, step: timedelta = timedelta(hours=1)) -> OrderResult:
         """How the order ends, however long that takes."""
@@ -300,5 +311,13 @@ async def shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
 async def forgetful_shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
     """A shop whose workers remember no workflow: each step is taken as if the process had just been restarted."""
     shop = Shop(env, cached_workflows=0)
+    async with shop.open():
+        yield shop
+
+
+@pytest.fixture
+async def patchable_shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
+    """A shop whose workflows are the modules that a test can patch, not the sandbox's own copies."""
+    shop = Shop(env, own_modules=False)
     async with shop.open():
         yield shop

@@ -1,0 +1,90 @@
+"""Bugs, deployments and resets: an order survives those who look after it."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from models.errors import ProviderUnavailable
+from models.order import OrderStatus
+from models.production import ManufacturerOrderStatus, ProductionStage
+from tests.workflows.conftest import Shop
+from workflows.fulfilment import Fulfilment
+
+
+class TestBugInAWorkflow:
+    async def test_does_not_fail_the_order_which_goes_on_when_it_is_mended(
+        self, patchable_shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop = patchable_shop
+        stumbled = asyncio.Event()
+
+        async def stumble(_self: Fulfilment) -> None:
+            stumbled.set()
+            raise KeyError("a bug")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Fulfilment, "announce", stumble)
+            await shop.place_and_pay()
+            reported = await shop.start_report()
+            await stumbled.wait()
+        assert (await shop.handle.describe()).close_time is None
+
+        assert (await shop.passing(reported.result(), step=timedelta(seconds=1))).accepted
+        assert (await shop.print_and_deliver()).status is OrderStatus.COMPLETED
+
+
+class TestDatabaseOutage:
+    async def test_of_hours_stops_an_order_loses_nothing_and_does_not_flood_its_history(self, shop: Shop) -> None:
+        await shop.accepted()
+        before = len((await shop.handle.fetch_history()).events)
+        shop.orders.faults.fail("record", ProviderUnavailable("down", provider="postgres"), times=10_000)
+        await shop.machine_says(ProductionStage.PRINTED, ManufacturerOrderStatus.PRINTED)
+        for _ in range(12):
+            await shop.env.sleep(timedelta(minutes=20))
+        assert len((await shop.handle.fetch_history()).events) - before < 250
+        assert (await shop.handle.describe()).close_time is None
+
+        shop.orders.faults.mend("record")
+        await shop.until(OrderStatus.PRINTED, step=timedelta(minutes=1))
+        assert (await shop.print_and_deliver()).status is OrderStatus.COMPLETED
+
+
+class TestReset:
+    async def test_to_before_the_submission_prints_and_charges_nothing_twice(self, temporal_address: str) -> None:
+        """Every reference and key is a function of the order, so what runs again is recognised. On the real server."""
+        client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+        shop = Shop(WorkflowEnvironment.from_client(client))
+        async with shop.open():
+            await shop.accepted()
+            before = (await shop.handle.describe()).run_id
+
+            await self._reset_to_the_step_before(shop, "submit_order")
+            await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") == 2)
+            result = await shop.print_and_deliver()
+
+            assert (await shop.handle.describe()).run_id != before
+        assert result.status is OrderStatus.COMPLETED
+        assert len(shop.manufacturer.accepted) == 1
+        assert len(shop.gateway.captured) == 1
+        assert len(shop.orders.references) == 2
+        assert [key for key in shop.gateway.keys if "capture" in key] == [f"order:{shop.order_id}:capture:1"] * 2
+
+    async def _reset_to_the_step_before(self, shop: Shop, activity: str) -> None:
+        history = await shop.handle.fetch_history()
+        scheduled = next(
+            event for event in history.events if event.activity_task_scheduled_event_attributes.activity_type.name == activity
+        )
+        request = ResetWorkflowExecutionRequest(
+            namespace=shop.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=shop.handle.id),
+            reason="a person made a mistake",
+            workflow_task_finish_event_id=scheduled.activity_task_scheduled_event_attributes.workflow_task_completed_event_id,
+            request_id="reset",
+        )
+        await shop.client.workflow_service.reset_workflow_execution(request)
