@@ -48,6 +48,10 @@ class FakeGateway:
         """Have Stripe keep a server error as the outcome of the next key, with or without (`done`) the work being done."""
         self._to_spoil[call] = done
 
+    def forget_keys(self) -> None:
+        """What Stripe does with keys that are older than a day."""
+        self._answers.clear()
+
     def pay(
         self, session_id: str, *, amount: int | None = None, currency: str | None = None, capture_before: datetime | None = None
     ) -> None:

@@ -1,0 +1,225 @@
+"""What is asked of the manufacturer for one order, where a whole order would not show it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.production import ProductionActivities, uninterrupted
+from models.artwork import PrintFile, sha256_of
+from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown, ProviderUnavailable
+from models.order import Channel, CheckoutRequest, OrderStatus, PlaceOrder, Transition
+from models.production import AnnouncePayment, FindSubmission, PaymentReference, SubmitOrder
+from tests.fakes.manufacturer import FakeManufacturer
+from tests.fakes.order_book import PRODUCT, FakeOrderBook
+from tests.fakes.pictures import FakeLinks, FakeStore
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DOWN = ProviderUnavailable("down", provider="anybody")
+LOST = OutcomeUnknown("no answer", provider="manufacturer")
+PRINT = b"the print file"
+
+
+class Desk:
+    """The activities over fakes, with one order that is ready to be printed."""
+
+    def __init__(self) -> None:
+        self.manufacturer = FakeManufacturer()
+        self.orders = FakeOrderBook()
+        self.store = FakeStore()
+        self.activities = ProductionActivities(self.manufacturer, self.orders, FakeLinks(self.store))
+        self.environment = ActivityEnvironment()
+        self.order_id = uuid4()
+        self.version = 0
+
+    def enters(self, status: OrderStatus) -> Transition:
+        self.version += 1
+        return Transition(order_id=self.order_id, version=self.version, status=status, at=NOW)
+
+    async def place(self) -> None:
+        request = CheckoutRequest(channel=Channel.WEB, upload_name="u.png", brand="APPLE", model="iPhone 15 Pro", amount=3500)
+        await self.orders.place(
+            PlaceOrder(order_id=self.order_id, request=request, enters=self.enters(OrderStatus.AWAITING_PAYMENT))
+        )
+        self.store.objects["print/file.png"] = PRINT
+        self.manufacturer.confirmed.append(PaymentReference("PYEN261123000001"))
+
+    async def announce(self) -> str:
+        request = AnnouncePayment(
+            order_id=self.order_id, product=PRODUCT, amount=3500, at=NOW, enters=self.enters(OrderStatus.SUBMITTING)
+        )
+        return (await self.environment.run(self.activities.announce_payment, request)).reference
+
+    def submission(self) -> SubmitOrder:
+        return SubmitOrder(
+            order_id=self.order_id,
+            payment_reference=PaymentReference("PYEN261123000001"),
+            product=PRODUCT,
+            print_file=PrintFile(
+                key="print/file.png",
+                sha256=sha256_of(PRINT),
+                approved_sha256=sha256_of(b"approved"),
+                shell_id=PRODUCT.shell_id,
+                renderer_version="fake-1",
+                width=1390,
+                height=2905,
+                size=len(PRINT),
+            ),
+            at=NOW,
+            enters=self.enters(OrderStatus.IN_PRODUCTION),
+        )
+
+    async def submit(self) -> str:
+        return (await self.environment.run(self.activities.submit_order, self.submission())).reference
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    desk = Desk()
+    await desk.place()
+    return desk
+
+
+class TestSubmission:
+    async def test_of_a_link_that_serves_other_bytes_is_never_sent(self, desk: Desk) -> None:
+        desk.store.objects["print/file.png"] = b"<html>not found</html>"
+        with pytest.raises(IntegrityBroken, match="link serves"):
+            await desk.submit()
+        assert desk.manufacturer.faults.calls == []
+
+    async def test_of_a_link_that_cannot_be_read_is_never_sent(self, desk: Desk) -> None:
+        desk.store.faults.fail("get", DOWN)
+        with pytest.raises(ProviderUnavailable):
+            await desk.submit()
+        assert desk.manufacturer.faults.calls == []
+
+    async def test_that_is_repeated_keeps_its_reference_and_is_ordered_once(self, desk: Desk) -> None:
+        references = {await desk.submit() for _ in range(3)}
+        assert len(references) == len(desk.manufacturer.accepted) == 1
+
+    @pytest.mark.parametrize("call", ["order_statuses", "print_queue"])
+    async def test_that_is_known_and_cannot_be_looked_up_has_an_unknown_outcome(self, desk: Desk, call: str) -> None:
+        await desk.submit()
+        desk.manufacturer.faults.fail(call, DOWN)
+        with pytest.raises(OutcomeUnknown):
+            await desk.submit()
+
+    @pytest.mark.parametrize("failure", [DOWN, IntegrityBroken("not as expected")])
+    async def test_that_cannot_be_written_down_has_an_unknown_outcome(self, desk: Desk, failure: Exception) -> None:
+        desk.orders.faults.fail("record_submission", failure)
+        with pytest.raises(OutcomeUnknown):
+            await desk.submit()
+        assert len(desk.manufacturer.accepted) == 1
+
+    async def test_that_is_known_but_in_no_list_has_an_unknown_outcome(self, desk: Desk) -> None:
+        desk.manufacturer.faults.fail("submit_order", AlreadyExists("third_id already exists", provider="manufacturer"))
+        with pytest.raises(OutcomeUnknown):
+            await desk.submit()
+
+    async def test_that_was_refused_before_it_left_is_no_unknown_outcome(self, desk: Desk) -> None:
+        desk.manufacturer.faults.fail("submit_order", DOWN)
+        with pytest.raises(ProviderUnavailable):
+            await desk.submit()
+
+
+class TestLookUp:
+    async def test_finds_an_order_by_its_state_although_it_has_left_the_machines_queue(self, desk: Desk) -> None:
+        reference = await desk.submit()
+        del desk.manufacturer.accepted[reference]  # type: ignore[arg-type]
+        search = await desk.environment.run(desk.activities.find_submission, self._find(desk))
+        assert search.submission is not None
+        assert search.submission.reference == reference
+        assert desk.orders.last(desk.order_id).status is OrderStatus.IN_PRODUCTION
+
+    async def test_says_absent_only_when_it_was_asked_both_ways(self, desk: Desk) -> None:
+        search = await desk.environment.run(desk.activities.find_submission, self._find(desk))
+        assert search.submission is None
+        assert {"order_statuses", "print_queue"} <= set(desk.manufacturer.faults.calls)
+        assert desk.orders.last(desk.order_id).status is OrderStatus.VERIFYING
+
+    @pytest.mark.parametrize("call", ["order_statuses", "print_queue"])
+    async def test_never_says_absent_when_one_way_was_closed(self, desk: Desk, call: str) -> None:
+        desk.manufacturer.faults.fail(call, DOWN)
+        with pytest.raises(ProviderUnavailable):
+            await desk.environment.run(desk.activities.find_submission, self._find(desk))
+
+    def _find(self, desk: Desk) -> FindSubmission:
+        return FindSubmission(
+            order_id=desk.order_id,
+            print_attempt=1,
+            device_id=PRODUCT.device_id,
+            at=NOW,
+            enters=desk.enters(OrderStatus.VERIFYING),
+            finds=desk.enters(OrderStatus.IN_PRODUCTION),
+        )
+
+
+class TestAnnouncement:
+    async def test_that_is_repeated_is_one_announcement_under_one_reference(self, desk: Desk) -> None:
+        references = {await desk.announce() for _ in range(3)}
+        assert len(references) == len(desk.manufacturer.announced) == 1
+
+    async def test_whose_answer_is_lost_is_looked_up(self, desk: Desk) -> None:
+        desk.manufacturer.faults.lose_answer("announce_payment", LOST)
+        reference = await desk.announce()
+        assert desk.manufacturer.announced == [reference]
+        assert desk.manufacturer.confirmed[-1] == reference
+
+    async def test_that_is_not_known_there_is_not_confirmed(self, desk: Desk) -> None:
+        desk.manufacturer.faults.fail("announce_payment", LOST)
+        with pytest.raises(OutcomeUnknown):
+            await desk.announce()
+        assert "confirm_payment" not in desk.manufacturer.faults.calls
+
+
+class TestWorkerThatIsToldToStop:
+    """An activity is cancelled when its worker stops; what has been sent must not be forgotten half-way."""
+
+    async def test_in_the_middle_of_a_submission_keeps_the_outcome(self, desk: Desk) -> None:
+        await self._stopped_in_the_middle(desk, "submit_order", desk.submit)
+        assert len(desk.orders.submissions) == len(desk.manufacturer.accepted) == 1
+
+    async def test_in_the_middle_of_an_announcement_keeps_the_outcome(self, desk: Desk) -> None:
+        await self._stopped_in_the_middle(desk, "announce_payment", desk.announce)
+        assert desk.orders.last(desk.order_id).status is OrderStatus.SUBMITTING
+
+    async def test_before_anything_was_sent_sends_nothing(self, desk: Desk) -> None:
+        gate = desk.store.faults.hold("get")
+        running = asyncio.ensure_future(desk.submit())
+        await gate.reached.wait()
+        desk.environment.cancel()
+        gate.open()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert desk.manufacturer.faults.calls == []
+
+    async def _stopped_in_the_middle(self, desk: Desk, call: str, work: Callable[[], Awaitable[str]]) -> None:
+        gate = desk.manufacturer.faults.hold(call)
+        running = asyncio.ensure_future(work())
+        await gate.reached.wait()
+        desk.environment.cancel()
+        await asyncio.sleep(0)
+        assert not running.done()
+        gate.open()
+        await running
+
+
+class TestUninterrupted:
+    async def test_hands_on_the_failure_of_the_call_and_not_the_cancellation(self) -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def call() -> None:
+            begun.set()
+            await go_on.wait()
+            raise LOST
+
+        running = asyncio.ensure_future(uninterrupted(call()))
+        await begun.wait()
+        running.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(OutcomeUnknown):
+            await running
