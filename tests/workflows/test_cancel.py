@@ -9,7 +9,7 @@ import pytest
 from models.order import CancelOutcome, HoldReason, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
 from tests.fakes.faults import Faults, Gate
-from tests.workflows.conftest import CLERK, Shop
+from tests.workflows.shop import CLERK, Shop
 from workflows.order import OrderWorkflow
 
 

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from models.errors import OrderRefused, OutcomeUnknown, ProviderRejected, ProviderUnavailable, RefusalCode
 from models.order import HoldReason, OrderStatus
 from models.payment import PaymentState
-from tests.workflows.conftest import CLERK, Shop
+from tests.workflows.shop import CLERK, Shop
 from workflows.order import OrderWorkflow
 
 LOST = OutcomeUnknown("no answer", provider="stripe")

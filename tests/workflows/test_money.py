@@ -8,7 +8,7 @@ from models.errors import IntegrityBroken, OutcomeUnknown, PaymentDeclined, Prov
 from models.order import CancelOutcome, HoldReason, OrderStatus
 from models.payment import PaymentState, RefundRequest, RefundState, refund_workflow_id
 from models.production import ManufacturerOrderStatus, ProductionStage
-from tests.workflows.conftest import CLERK, Shop
+from tests.workflows.shop import CLERK, Shop
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
 

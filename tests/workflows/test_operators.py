@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 from models.order import Channel, HoldReason, Operator, OrderStatus, Shipment
 from models.payment import RefundInput, RefundRequest, refund_workflow_id
 from models.production import ManufacturerOrderStatus, ProductionStage
-from tests.workflows.conftest import CLERK, PACKER, Shop
+from tests.workflows.shop import CLERK, PACKER, Shop
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import RESOLVABLE, OrderWorkflow
 from workflows.refund import RefundWorkflow

@@ -6,7 +6,7 @@ import pytest
 
 from models.order import Channel, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
-from tests.workflows.conftest import PACKER, Shop, bare
+from tests.workflows.shop import PACKER, Shop, bare
 from workflows.order import OrderWorkflow
 
 WEB_STORY = [

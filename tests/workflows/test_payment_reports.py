@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.errors import ProviderUnavailable
 from models.order import CancelOutcome, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionReport, ProductionStage
-from tests.workflows.conftest import CLERK, PACKER, Shop
+from tests.workflows.shop import CLERK, PACKER, Shop
 from workflows.order import OrderWorkflow
 
 

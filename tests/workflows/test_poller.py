@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHandle
 from models.errors import NeedsPerson, ProviderUnavailable
 from models.order import HoldReason, OrderStatus
 from models.production import DueReference, ManufacturerOrderStatus, PollerInput, ReferenceKind
-from tests.workflows.conftest import Shop
+from tests.workflows.shop import Shop
 from workflows import poller
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.poller import STATUS_POLLER_ID, StatusPoller

@@ -7,7 +7,7 @@ import pytest
 
 from models.order import HoldReason, OrderStatus
 from models.production import ManufacturerOrderStatus, PrintReference, ProductionStage
-from tests.workflows.conftest import CLERK, PACKER, Shop
+from tests.workflows.shop import CLERK, PACKER, Shop
 from workflows.order import OrderWorkflow
 
 ACCEPTED = (ProductionStage.ACCEPTED, ManufacturerOrderStatus.PRINTING)

@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from models.errors import ProviderUnavailable
 from models.order import OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
-from tests.workflows.conftest import Shop
+from tests.workflows.shop import Shop
 from workflows.fulfilment import Fulfilment
 
 

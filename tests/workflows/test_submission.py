@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import AlreadyExists, NeedsPerson, OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from models.order import CancelOutcome, HoldReason, OrderStatus
-from tests.workflows.conftest import CLERK, Shop
+from tests.workflows.shop import CLERK, Shop
 from workflows.order import OrderWorkflow
 
 LOST = OutcomeUnknown("no answer", provider="manufacturer")
