@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header --quiet $(ARGS) pyproject.toml
+	--no-emit-index-url --no-emit-find-links --no-header --quiet $(ARGS)
 
 .PHONY: help run test check journeys lock clean
 
@@ -20,7 +20,7 @@ run: $(VENV)/installed.lock ## Start the whole world on this machine and play on
 
 ##@ Before you push
 test: $(VENV)/installed.lock ## Run the tests (ARGS="tests/api -k checkout" to choose)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 check: $(VENV)/installed.lock ## Formatting, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -33,8 +33,9 @@ journeys: $(VENV)/installed.lock ## Play whole orders through every real process
 
 ##@ Now and then
 lock: $(VENV)/installed.lock ## Renew the lock files after a change of pyproject.toml (ARGS="--upgrade" for newer versions)
-	$(LOCK) -o requirements.lock
-	$(LOCK) --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) --group pyproject.toml:build -o requirements-build.lock
 
 clean: ## Remove the environment, caches and the development data
 	rm -rf $(VENV) .data .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,7 +14,6 @@ import httpx
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.artwork import ArtworkActivities
@@ -35,6 +34,7 @@ from adapters.stripe.gateway import connect as stripe_gateway
 from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL, InboxDrainer
 from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
+from config.telemetry import create_runtime
 from config.temporal import connect
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; running activities then get `WORKER_GRACEFUL_SHUTDOWN` to finish."""
     async with AsyncExitStack() as stack:
-        client = await connect(settings.temporal, runtime=_runtime(settings))
+        client = await connect(settings.temporal, runtime=create_runtime(settings.telemetry))
         database = Database.connect_to(settings.database, application_name="pimpmycase-worker")
         stack.push_async_callback(database.dispose)
         workers = await build_workers(settings, client, database, stack)
@@ -132,11 +132,6 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     # Here and not on the workflows: a worker without versioning may not send a behaviour, or the server refuses its every task.
     behavior = VersioningBehavior.AUTO_UPGRADE
     return WorkerDeploymentConfig(version=version, use_worker_versioning=True, default_versioning_behavior=behavior)
-
-
-def _runtime(settings: Settings) -> Runtime | None:
-    address = settings.telemetry.metrics_address
-    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address))) if address else None
 
 
 async def _until_stopped(stop: asyncio.Event, drainer: asyncio.Task[None]) -> None:

@@ -210,14 +210,14 @@ class ApiSettings(Group):
     """Networks whose X-Forwarded-For is believed."""
     rate_storage_uri: SecretStr = SecretStr("memory://")
     """Where rates are counted (`limits` library): memory for one process, redis:// for several."""
-    rate_default: Rate = "300/minute"
+    rate_default: Rate = "100/minute"
     """Per address."""
     rate_generate: Rate = "10/minute"
     """AI pictures, per address or session."""
     rate_session: Rate = "120/minute"
     """Per vending session: a shop's Wi-Fi is one address."""
-    rate_machine: Rate = "10/minute"
-    """New sessions, per machine."""
+    rate_machine: Rate = "20/minute"
+    """New vending sessions, per address."""
     body_limit: Count = 1_000_000
     """Bytes; uploads have a limit of their own."""
     upload_limit: Count = 20_000_000

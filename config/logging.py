@@ -10,7 +10,6 @@ import logging.config
 import re
 import sys
 from typing import Any
-from uuid import UUID
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -18,7 +17,7 @@ from structlog.typing import EventDict, Processor
 from temporalio import activity, workflow
 
 from config.groups import LoggingSettings
-from config.redaction import HIDDEN, redact_event
+from config.redaction import redact_event
 
 _QUIET = (
     "aioboto3",
@@ -37,8 +36,6 @@ _QUIET = (
 """Libraries that would log addresses, headers and bodies of every call."""
 
 _ORDER_OF = re.compile(r"(?:order|refund)-(?P<order_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-\d+)?")
-_SESSION_IN_PATH = re.compile(r"(?<=/session/)[^/]+|(?<=/sessions/)[^/]+")
-_LONG_SEGMENT = re.compile(r"(?<=/)[^/]{20,}")
 
 _TEMPORAL_EXTRAS = ("temporal_activity", "temporal_workflow")
 _TEMPORAL_FACTS = ("workflow_id", "activity_type", "attempt", "workflow_type", "task_queue")
@@ -59,7 +56,6 @@ def configure_logging(settings: LoggingSettings) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "filters": {"paths": {"()": PathsOnly}},
             "formatters": {"line": {"()": lambda: formatter(settings)}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": settings.level},
@@ -67,7 +63,8 @@ def configure_logging(settings: LoggingSettings) -> None:
                 # Uvicorn comes with handlers of its own, which would print a second and unredacted line.
                 "uvicorn": {"handlers": [], "propagate": True, "level": "NOTSET"},
                 "uvicorn.error": {"handlers": [], "propagate": True, "level": "NOTSET"},
-                "uvicorn.access": {"handlers": [], "propagate": True, "level": "NOTSET", "filters": ["paths"]},
+                # Its access lines carry tokens in their paths; the API writes a line of its own for each request.
+                "uvicorn.access": {"handlers": [], "propagate": False, "level": "NOTSET"},
                 **{name: {"level": "WARNING"} for name in _QUIET},
             },
         }
@@ -100,32 +97,6 @@ def workflow_context(workflow_id: str | None, run_id: str | None) -> dict[str, s
     order = _ORDER_OF.fullmatch(workflow_id or "")
     facts = {"workflow_id": workflow_id, "run_id": run_id, "order_id": order["order_id"] if order else None}
     return {name: value for name, value in facts.items() if value is not None}
-
-
-class PathsOnly(logging.Filter):
-    """Takes out of uvicorn's access lines what may open something: queries, session ids, file names and tokens in paths.
-
-    An order's UUID stays: it opens nothing, and it is what one searches for.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple) and len(record.args) == 5:
-            client, method, target, version, status = record.args
-            record.args = (client, method, harmless_path(str(target)), version, status)
-        return True
-
-
-def harmless_path(target: str) -> str:
-    """Return the path of a request without anything that is a secret by being unguessable."""
-    path = _SESSION_IN_PATH.sub(HIDDEN, target.partition("?")[0])
-    return _LONG_SEGMENT.sub(lambda match: match[0] if _is_uuid(match[0]) else HIDDEN, path)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def _common() -> list[Processor]:

@@ -28,6 +28,7 @@ FREE_OF_LIMITS = re.compile(
 """Whoever is turned away here does not come back with the news: Stripe's and the manufacturer's callbacks, the machine that
 fetches its print file, and the monitor that asks whether we are alive."""
 
+_NEW_SESSION = "/api/vending/create-session"
 _GENERATE = re.compile(r"/api/images/generate")
 _SESSION = re.compile(r"/api/vending/session/(?P<session>[^/]+)(/.*)?")
 
@@ -63,6 +64,7 @@ class RateLimits:
         self._default = parse(settings.rate_default)
         self._generate = parse(settings.rate_generate)
         self._session = parse(settings.rate_session)
+        self._machine = parse(settings.rate_machine)
 
     def rule_for(self, scope: Scope) -> tuple[RateLimitItem, Sequence[str]] | None:
         """Return the limit that a request falls under and whose it is; None for one that is never turned away."""
@@ -75,6 +77,8 @@ class RateLimits:
         address = client_address(scope, self._settings.trusted_proxies)
         if _GENERATE.fullmatch(path):
             return self._generate, ("generate", address)
+        if path == _NEW_SESSION:
+            return self._machine, ("machine", address)
         return self._default, ("address", address)
 
     async def hit(self, item: RateLimitItem, *key: str) -> Verdict | None:

@@ -38,12 +38,13 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 @pytest.fixture
 def limited() -> Settings:
-    """Three requests a minute, two pictures, four per vending session."""
+    """Three requests a minute, two pictures, four per vending session, five new sessions."""
     settings = settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
     values = {
         "rate_default": "3/minute",
         "rate_generate": "2/minute",
         "rate_session": "4/minute",
+        "rate_machine": "5/minute",
         "trusted_proxies": "127.0.0.0/8",
     }
     return settings.model_copy(update={"api": ApiSettings.model_validate(values)})
@@ -76,6 +77,12 @@ async def test_every_answer_says_how_much_is_left_and_until_when(shop: httpx.Asy
 
     assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("3", "2")
     assert float(headers["x-ratelimit-reset"]) == watch.now + 60
+
+
+async def test_new_vending_sessions_have_a_limit_of_their_own(shop: httpx.AsyncClient):
+    answer = await shop.post("/api/vending/create-session", json={})
+
+    assert answer.headers["x-ratelimit-limit"] == "5"
 
 
 async def test_one_request_too_many_is_told_how_long_to_wait(shop: httpx.AsyncClient):
