@@ -29,7 +29,7 @@ check: $(VENV)/installed.lock ## Formatting, lint, types, layers
 	$(BIN)/lint-imports
 
 journeys: $(VENV)/installed.lock ## Play whole orders through every real process (minutes)
-	$(BIN)/python -m pytest -m journey $(ARGS)
+	$(BIN)/python -m pytest -m journey --capture=no $(ARGS)
 
 ##@ Now and then
 lock: $(VENV)/installed.lock ## Renew the lock files after a change of pyproject.toml (ARGS="--upgrade" for newer versions)

@@ -208,6 +208,26 @@ async def test_of_services_that_start_together_the_first_failure_ends_the_others
         )
 
 
+@pytest.mark.parametrize(("at_once", "asked"), [(False, ["worker"]), (True, [])])
+async def test_one_child_is_ended_without_being_taken_for_an_accident_and_comes_back(
+    supervisor: Supervisor, tmp_path: Path, at_once: bool, asked: list[str]
+):
+    """Asked to stop it says so; killed it has no time to. Whoever watches meanwhile is not disturbed."""
+    stopped = tmp_path / "stopped"
+    first = await supervisor.start(announcing("worker", stopped))
+    service = await supervisor.end("worker", at_once=at_once)
+    assert living_members(first.pid) == []
+    assert (stopped.read_text().split() if stopped.exists() else []) == asked
+    await supervisor.watch(asyncio.sleep(0))
+    again = await supervisor.start(service)
+    assert supervisor.child("worker") is again
+
+
+async def test_nobody_of_an_unknown_name_is_ended(supervisor: Supervisor):
+    with pytest.raises(KeyError, match="worker"):
+        await supervisor.end("worker")
+
+
 async def test_each_start_is_shown_with_its_time(supervisor: Supervisor, screen: StringIO):
     await supervisor.start(script("postgres", PAUSE))
     assert screen.getvalue().startswith("✓ postgres")
