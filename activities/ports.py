@@ -230,6 +230,9 @@ class Inbox(Protocol):
     async def order_of(self, reference: str) -> UUID | None:
         """Return the order that a Session, PaymentIntent, PYEN or OREN belongs to."""
 
+    async def has_ended(self, order_id: UUID) -> bool:
+        """Say whether the order is over; this is known for longer than Temporal keeps its history."""
+
     async def make_due(self, reference: str, *, at: datetime) -> bool:
         """Have the poller ask about a PYEN or OREN now; False for one that we never gave out."""
 

@@ -129,7 +129,7 @@ class InboxDrainer:
         except RPCError as refusal:
             if refusal.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            if await self._is_closed(order_workflow_id(order_id)):
+            if await self._is_closed(order_workflow_id(order_id)) or await self._inbox.has_ended(order_id):
                 return InboxState.RECORDED, "the order had ended"
             return InboxState.WAITING, "the order does not exist yet"
         return InboxState.DELIVERED, ""

@@ -13,7 +13,7 @@ from adapters.postgres.order_book import REFERENCES_CHANNEL
 from adapters.postgres.statements import notify, violated
 from models.inbox import InboxMessage, InboxState, NewMessage
 from models.tables import InboxMessage as Message
-from models.tables import ManufacturerReference, Payment
+from models.tables import ManufacturerReference, Order, Payment
 
 INBOX_CHANNEL = "inbox"
 """Notified when a message has come in."""
@@ -81,6 +81,12 @@ class PostgresInbox:
         references = select(ManufacturerReference.order_id).where(ManufacturerReference.reference == reference)
         async with self._database.connect() as connection:
             return await connection.scalar(union_all(payments, references).limit(1))
+
+    async def has_ended(self, order_id: UUID) -> bool:
+        """Say whether the order is over; this is known for longer than Temporal keeps its history."""
+        async with self._database.connect() as connection:
+            status = await connection.scalar(select(Order.status).where(Order.id == order_id))
+        return status is not None and status.is_final
 
     async def make_due(self, reference: str, *, at: datetime) -> bool:
         """Have the poller ask about a PYEN or OREN now, and wake it; False for one that we never gave out."""

@@ -153,8 +153,8 @@ class World:
             await asyncio.gather(self._drainer, return_exceptions=True)
             self._drainer = None
 
-    def start_drainer(self) -> None:
-        drainer = InboxDrainer(PostgresInbox(self.worker_database), self.client)
+    def start_drainer(self, client: Client | None = None) -> None:
+        drainer = InboxDrainer(PostgresInbox(self.worker_database), client or self.client)
         self._drainer = asyncio.create_task(drainer.run(self.notifications))
 
     @asynccontextmanager
