@@ -1,6 +1,7 @@
 """Bugs, deployments and resets: an order survives those who look after it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,10 +12,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from models.errors import ProviderUnavailable
-from models.order import OrderStatus
+from models.order import HoldReason, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
-from tests.workflows.shop import Shop
+from tests.workflows.shop import CLERK, Shop
 from workflows.fulfilment import Fulfilment
+from workflows.options import SUBMIT
+from workflows.order import OrderWorkflow
 
 
 class TestBugInAWorkflow:
@@ -55,20 +58,59 @@ class TestDatabaseOutage:
         assert (await shop.print_and_deliver()).status is OrderStatus.COMPLETED
 
 
+@pytest.fixture
+async def real_shop(temporal_address: str) -> AsyncIterator[Shop]:
+    """A shop on the real server, where time passes by itself."""
+    client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    shop = Shop(WorkflowEnvironment.from_client(client))
+    async with shop.open():
+        yield shop
+
+
+class TestSubmissionOnTheRealServer:
+    """How time-outs are named and when they count as the last try is the server's own; the time-skipping one differs."""
+
+    async def test_a_try_that_is_never_answered_is_looked_up_and_not_repeated(
+        self, real_shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The worker died, or the line did, after the manufacturer had the order."""
+        shop = real_shop
+        monkeypatch.setitem(SUBMIT, "start_to_close_timeout", timedelta(seconds=1))
+        gate = shop.manufacturer.faults.hold("submit_order", when_done=True)
+        await shop.place_and_pay()
+        assert (await shop.report_payment()).accepted
+        gate.open()
+        assert OrderStatus.VERIFYING in shop.story
+        assert shop.manufacturer.faults.calls.count("submit_order") == 1
+        assert (await shop.print_and_deliver()).status is OrderStatus.COMPLETED
+
+    async def test_an_outage_that_uses_up_the_budget_is_known_to_have_ordered_nothing(
+        self, real_shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop = real_shop
+        monkeypatch.setitem(SUBMIT, "schedule_to_close_timeout", timedelta(seconds=5))
+        shop.manufacturer.faults.fail("submit_order", ProviderUnavailable("down", provider="manufacturer"), times=100)
+        await shop.place_and_pay()
+        assert not (await shop.report_payment()).accepted
+        await shop.until(HoldReason.SUBMIT_REFUSED)
+        assert OrderStatus.VERIFYING not in shop.story
+        await shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
+        assert (await shop.handle.result()).status is OrderStatus.CANCELED
+        assert shop.gateway.voided == ["pi_cs_1"]
+
+
 class TestReset:
-    async def test_to_before_the_submission_prints_and_charges_nothing_twice(self, temporal_address: str) -> None:
-        """Every reference and key is a function of the order, so what runs again is recognised. On the real server."""
-        client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
-        shop = Shop(WorkflowEnvironment.from_client(client))
-        async with shop.open():
-            await shop.accepted()
-            before = (await shop.handle.describe()).run_id
+    async def test_to_before_the_submission_prints_and_charges_nothing_twice(self, real_shop: Shop) -> None:
+        """Every reference and key is a function of the order, so what runs again is recognised."""
+        shop = real_shop
+        await shop.accepted()
+        before = (await shop.handle.describe()).run_id
 
-            await self._reset_to_the_step_before(shop, "submit_order")
-            await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") == 2)
-            result = await shop.print_and_deliver()
+        await self._reset_to_the_step_before(shop, "submit_order")
+        await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") == 2)
+        result = await shop.print_and_deliver()
 
-            assert (await shop.handle.describe()).run_id != before
+        assert (await shop.handle.describe()).run_id != before
         assert result.status is OrderStatus.COMPLETED
         assert len(shop.manufacturer.accepted) == 1
         assert len(shop.gateway.captured) == 1

@@ -1,0 +1,165 @@
+"""Records how orders run today, for tomorrow's code to replay: `python -m tests.histories.record`.
+
+Record anew only when no order that runs the old way is left. A change that has to live together with running orders goes behind
+`workflow.patched`; its recording is added beside the old one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretBytes
+from temporalio.client import WorkflowHandle
+
+from config.fields import Key
+from config.groups import TemporalSettings
+from config.temporal import data_converter
+from models.errors import NeedsPerson
+from models.order import HoldReason, OrderStatus
+from models.payment import RefundState, refund_workflow_id
+from models.production import ManufacturerOrderStatus, PollerInput, ProductionStage
+from tests.workflows.server import time_skipping
+from tests.workflows.shop import CLERK, Shop
+from workflows.options import ORDERS_TASK_QUEUE
+from workflows.order import OrderWorkflow
+from workflows.poller import STATUS_POLLER_ID, StatusPoller
+from workflows.refund import RefundWorkflow
+
+FOLDER = Path(__file__).parent
+
+
+def _key(name: str, byte: int) -> Key:
+    return Key(id=name, secret=SecretBytes(bytes([byte]) * 32))
+
+
+RETIRED_KEY = _key("histories-2025", 0x25)
+CURRENT_KEY = _key("histories-2026", 0x26)
+
+
+def settings(*keys: Key) -> TemporalSettings:
+    """How Temporal is set up while these keys are known, the current one first."""
+    return TemporalSettings(address="127.0.0.1:7233", codec_keys=keys)
+
+
+async def completed(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A web order at its best, with a checkout that was changed, two reports of its payment and a lost answer."""
+    await shop.checkout()
+    await shop.checkout(shop.request(add_ons=("wood",), amount=4000))
+    await shop.pay()
+    shop.manufacturer.faults.lose_answer("submit_order", shop.LOST)
+    await shop.report_payment()
+    await shop.report_payment()
+    await shop.print_and_deliver()
+    return shop.handle
+
+
+async def expired(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A checkout that nobody paid."""
+    await shop.checkout()
+    await shop.result()
+    return shop.handle
+
+
+async def refunded(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A print that failed and was canceled by an operator; the money went back."""
+    await shop.accepted()
+    await shop.machine_says(ProductionStage.UNPRINTED, ManufacturerOrderStatus.PRINT_FAILED)
+    await shop.until(HoldReason.PRINT_FAILED)
+    await shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
+    await shop.result()
+    return shop.handle
+
+
+async def held(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """An order whose picture is not the approved one, still open."""
+    shop.store.objects["uploads/picture.png"] = b"another picture"
+    await shop.place_and_pay()
+    await shop.report_payment()
+    await shop.until(HoldReason.PRINT_FILE_FAILED)
+    return shop.handle
+
+
+async def printed_again(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A second print attempt, overdue before it was heard of, packed late."""
+    await shop.accepted()
+    await shop.machine_says(ProductionStage.UNPRINTED, ManufacturerOrderStatus.PRINT_FAILED)
+    await shop.until(HoldReason.PRINT_FAILED)
+    await shop.handle.execute_update(OrderWorkflow.retry_step, CLERK)
+    await shop.until(HoldReason.OVERDUE, step=timedelta(hours=1))
+    await shop.machine_says(ProductionStage.OUT_OF_MACHINE, ManufacturerOrderStatus.DELIVERED)
+    await shop.until(HoldReason.SHIPMENT_OVERDUE, step=timedelta(hours=6))
+    await shop.mark_shipped()
+    await shop.until(OrderStatus.SHIPPED)
+    await shop.result(step=timedelta(days=1))
+    return shop.handle
+
+
+async def canceled_by_the_platform(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """Canceled in Temporal's Web UI while the print file was made."""
+    gate = shop.renderer.faults.hold("render")
+    await shop.place_and_pay()
+    await shop.start_report()
+    await gate.reached.wait()
+    await shop.handle.cancel()
+    gate.open()
+    await shop.result()
+    return shop.handle
+
+
+async def refund(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A refund that was pending, failed, and was tried again."""
+    await shop.accepted()
+    shop.gateway.refund_state = RefundState.PENDING
+    shop.manufacturer.states[shop.reference] = ManufacturerOrderStatus.CANCELED
+    await shop.handle.start_update(OrderWorkflow.cancel, CLERK, wait_for_stage=shop.ACCEPTED)
+    await shop.until(lambda: shop.gateway.refunds)
+    await shop.env.sleep(timedelta(hours=3))
+    shop.gateway.refund_state = RefundState.FAILED
+    await shop.until(lambda: shop.gateway.refunded == 0, step=timedelta(minutes=30))
+    shop.gateway.refund_state = RefundState.SUCCEEDED
+    handle = shop.client.get_workflow_handle_for(RefundWorkflow.run, refund_workflow_id(shop.order_id, 1))
+    await shop.passing(handle.execute_update(RefundWorkflow.retry_step, CLERK))
+    await shop.result()
+    return handle
+
+
+async def poller(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A few rounds of the poller, one of which failed, and a signal that woke it."""
+    handle = await shop.client.start_workflow(StatusPoller.run, PollerInput(), id=STATUS_POLLER_ID, task_queue=ORDERS_TASK_QUEUE)
+    shop.references.faults.fail("due", NeedsPerson("¿?", provider="manufacturer"))
+    await shop.until(lambda: len(shop.references.asked_at) == 4, step=timedelta(minutes=1))
+    await handle.signal(StatusPoller.wake)
+    await shop.until(lambda: len(shop.references.asked_at) == 5)
+    return handle
+
+
+SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]]]]] = {
+    "completed": (RETIRED_KEY, completed),
+    "expired": (CURRENT_KEY, expired),
+    "refunded": (CURRENT_KEY, refunded),
+    "held": (CURRENT_KEY, held),
+    "printed_again": (CURRENT_KEY, printed_again),
+    "canceled_by_the_platform": (CURRENT_KEY, canceled_by_the_platform),
+    "refund": (CURRENT_KEY, refund),
+    "poller": (CURRENT_KEY, poller),
+}
+
+
+async def record(folder: Path) -> None:
+    """Play every scene and write its history."""
+    for name, (key, play) in SCENES.items():
+        async with time_skipping(data_converter(settings(key))) as env:
+            shop = Shop(env)
+            async with shop.open():
+                handle = await play(shop)
+                history = await handle.fetch_history()
+        (folder / f"{name}.json").write_text(history.to_json() + "\n")
+        print(f"{name}: {len(history.events)} events")  # noqa: T201 - whoever records wants to see it
+
+
+if __name__ == "__main__":
+    logging.disable()  # the scenes fail on purpose
+    asyncio.run(record(FOLDER))
