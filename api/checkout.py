@@ -1,8 +1,8 @@
 """From "I want this case" to the page where it is paid: which order it is, whether it can be had, one update with start."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
+from uuid import uuid4
 
 import structlog
 
@@ -16,10 +16,6 @@ log = structlog.get_logger(__name__)
 
 CLOSED_ORDERS_PASSED_OVER = 5
 """Orders of one upload that ended without a trace in the database, e.g. because they could not be placed after all."""
-
-SAME_REQUEST = timedelta(seconds=60)
-"""How long the same body is the same update. The order itself answers a repeat with the Session that stands; a *failure* would
-be repeated for ever without this, because Temporal keeps the outcome of an update id."""
 
 
 class Checkouts:
@@ -66,7 +62,8 @@ class Checkouts:
             OrderInput(order_id=order_id, channel=request.channel, upload_attempt=attempt, policy=self._policy),
             request,
             quote,
-            update_id=_update_id(request, now),
+            # Never the body's hash: Temporal would answer it with the first answer, a failure or a Session replaced meanwhile.
+            update_id=f"checkout:{uuid4().hex}",
             wait=self._wait,
         )
         log.info("checkout is open", number=checkout.number, free=checkout.checkout_url is None)
@@ -75,8 +72,3 @@ class Checkouts:
     def url_of(self, checkout: Checkout) -> str:
         """Return where the browser goes."""
         return checkout.checkout_url or f"{self._success_page}?session_id={checkout.session_id}"
-
-
-def _update_id(request: CheckoutRequest, at: datetime) -> str:
-    window = int(at.timestamp() // SAME_REQUEST.total_seconds())
-    return f"checkout:{sha256(request.model_dump_json().encode()).hexdigest()}:{window}"

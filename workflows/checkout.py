@@ -34,6 +34,8 @@ with workflow.unsafe.imports_passed_through():
 
 FIRST_REQUEST_LIMIT = timedelta(hours=1)
 """An order that nobody asks anything of is nobody's."""
+SPENT_KEYS = 3
+"""How many idempotency keys in a row may be spent on failures that Stripe keeps before the customer is told to try again."""
 FINAL_REFUSALS = {"ProviderRejected", "NeedsPerson", "PaymentDeclined"}
 """Stripe will not open a checkout for this order, however often it is asked."""
 REFUSALS = {
@@ -164,9 +166,23 @@ class CheckoutDesk:
         if self._first_opened_at is None:
             self._first_opened_at = workflow.now()
             life.undo += [self._money_back.return_everything, self._give_up_session]
+        spent = 0
+        while True:
+            try:
+                self._session = await self._open_session(request, placed, self._first_opened_at)
+            except ActivityError as failure:
+                spent += 1
+                if failure_type(failure) != "StoredFailure" or spent == SPENT_KEYS:
+                    raise
+            else:
+                return _checkout(placed, session_id=self._session.session_id, url=self._session.url)
+
+    async def _open_session(self, request: CheckoutRequest, placed: PlacedOrder, first_opened_at: datetime) -> CheckoutSession:
+        """Open a Session under the next idempotency key."""
+        life = self._life
         self._key_number += 1
         placed_at = workflow.now()
-        self._session = await life.call(
+        return await life.call(
             PaymentActivities.open_checkout,
             OpenCheckout(
                 order_id=life.order_id,
@@ -178,13 +194,12 @@ class CheckoutDesk:
                 customer_email=request.customer.email if request.customer else None,
                 placed_at=placed_at,
                 expires_at=placed_at + life.policy.checkout_lifetime,
-                first_opened_at=self._first_opened_at,
+                first_opened_at=first_opened_at,
                 enters=life.progress.next(OrderStatus.AWAITING_PAYMENT, "checkout is open"),
             ),
             WHILE_CUSTOMER_WAITS,
             summary=f"open checkout {self._key_number}",
         )
-        return _checkout(placed, session_id=self._session.session_id, url=self._session.url)
 
     async def _look(self) -> None:
         """Re-read the Session; what was said about it is only the reason to look."""

@@ -11,6 +11,7 @@ import httpx
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from models.order import Operator, OrderResult, OrderStatus, Shipment, order_id_for, order_workflow_id
+from models.payment import RefundRequest
 from tests.system.storefront import success_body
 from workflows.order import OrderWorkflow
 
@@ -65,8 +66,8 @@ class Case:
         self.session_id, self.checkout_url = answer.json()["session_id"], answer.json()["checkout_url"]
         return self
 
-    async def ask_checkout(self, **changes: Any) -> httpx.Response:
-        return await self.world.browser.post("/create-checkout-session", json={**self.body, **changes})
+    async def ask_checkout(self, browser: httpx.AsyncClient | None = None, **changes: Any) -> httpx.Response:
+        return await (browser or self.world.browser).post("/create-checkout-session", json={**self.body, **changes})
 
     async def pay(self) -> "Case":
         """Pay at Stripe's page with a card that works."""
@@ -138,7 +139,7 @@ class Case:
         await self.tell(OrderWorkflow.mark_collected, Operator(operator=_PACKER, reason="the customer was seen"))
         return await self.ends()
 
-    async def tell(self, update: Any, word: Operator) -> Any:
+    async def tell(self, update: Any, word: Operator | RefundRequest) -> Any:
         """Send an operator's update. A row is written a moment before the workflow knows, so a refusal is asked about again."""
 
         async def told() -> tuple[Any] | None:

@@ -96,7 +96,8 @@ async def running(database_url: str, temporal_address: str, namespace: str, fold
     async with AsyncExitStack() as stack:
         await new_namespace(temporal_address, namespace)
         urls = {"api": api_url}
-        for name, app in _emulators(api_url, folder):
+        emulators = dict(_emulators(api_url, folder))
+        for name, app in emulators.items():
             urls[name] = await stack.enter_async_context(serving(app))
         settings = settings_for(database_url, temporal_address, namespace, urls)
         client = await connect(settings.temporal)
@@ -117,6 +118,7 @@ async def running(database_url: str, temporal_address: str, namespace: str, fold
             browser=await stack.enter_async_context(httpx.AsyncClient(base_url=api_url, timeout=60, trust_env=False)),
             stripe=await stack.enter_async_context(RemoteStripe(urls["stripe"])),
             manufacturer=await stack.enter_async_context(Remote(urls["manufacturer"])),
+            stripe_controls=emulators["stripe"].state.controls,
             s3=await stack.enter_async_context(Remote(urls["s3"])),
             bucket=folder / "buckets" / settings.storage.bucket,
             clock=clock,

@@ -46,7 +46,7 @@ async def test_an_event_that_is_older_than_its_order_is_kept_and_pays_the_order_
     assert (await world.send_event(early)).status_code == 200
 
     async def unmatched() -> bool:
-        return (await world.inbox())[-1]["state"] == "unmatched"
+        return bool((await world.inbox())[-1]["state"] == "unmatched")
 
     await until(unmatched)
     assert await case.row() == {}

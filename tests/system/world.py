@@ -19,6 +19,7 @@ from adapters.postgres.inbox import PostgresInbox
 from api.app import create_app
 from api.delivery import InboxDrainer
 from config.settings import Settings
+from dev.emulators.control import Controls
 from dev.emulators.remote import Remote
 from dev.emulators.serving import serving
 from dev.emulators.stripe.remote import RemoteStripe
@@ -57,6 +58,7 @@ class World:
     browser: httpx.AsyncClient
     stripe: RemoteStripe
     manufacturer: Remote
+    stripe_controls: Controls
     s3: Remote
     bucket: Path
     clock: MovableClock
@@ -128,6 +130,11 @@ class World:
         """Deliver an event as Stripe signs it."""
         body = json.dumps(event).encode()
         return await (browser or self.browser).post("/stripe-webhook", content=body, headers=signed(body, secret))
+
+    def tamper_session(self, session_id: str, **fields: Any) -> None:
+        """Change what Stripe says of a Session, behind everybody's back."""
+        sessions = self.stripe_controls.store.collection("sessions")
+        sessions.put(session_id, {**(sessions.get(session_id) or {}), **fields})
 
     async def calm(self) -> None:
         """As a test wants to find the world: nothing goes wrong, nothing is held back, everybody works."""
