@@ -33,7 +33,7 @@ from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
 from api.pictures import Pictures, PictureStore, UploadLinks
 from api.problems import NOT_UNDERSTOOD, problems
-from api.routers import catalog, checkout, gone, health, images, manufacturer, webhooks
+from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, webhooks
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
@@ -55,7 +55,7 @@ DESCRIPTION = "Takes orders for phone cases and follows each until it is in its 
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
-_ROUTERS = (health, catalog, images, checkout, order_routes, webhooks, manufacturer, gone)
+_ROUTERS = (docs, health, catalog, images, checkout, order_routes, webhooks, manufacturer, gone)
 
 
 def utc_now() -> datetime:
@@ -97,6 +97,8 @@ def create_app(
         description=DESCRIPTION,
         version=health.VERSION,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         middleware=_middleware(settings, limits or RateLimits(settings.api)),
         responses={**problems(429, 500), **NOT_UNDERSTOOD},
     )
@@ -105,6 +107,7 @@ def create_app(
     for module in _ROUTERS:
         app.include_router(module.router)
     app.include_router(_codec(settings))
+    app.mount(docs.ASSETS_PATH, docs.ASSETS)
     return app
 
 

@@ -18,9 +18,8 @@ _DEFAULTS = {
 """For answers that do not say it themselves, as pages and pictures do."""
 _DOCUMENTATION = {
     "Content-Security-Policy": (
-        "default-src 'none'; connect-src 'self'; worker-src blob:; img-src 'self' data: https://fastapi.tiangolo.com; "
-        "script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; connect-src 'self'; worker-src blob:; img-src 'self' data:; "
+        "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
     ),
 }
 _DOCUMENTATION_PATHS = frozenset({"/docs", "/redoc"})
