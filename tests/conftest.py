@@ -66,6 +66,15 @@ def _loopback_only() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test speaks TLS: httpx would parse the machine's whole CA bundle, 50 ms of processor time, for every client."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("no-certificates")))
+        yield
+
+
 def _is_loopback(host: object) -> bool:
     name = host.decode() if isinstance(host, bytes) else host
     if name is None or name in {"", "localhost"}:
