@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import BodyTooLarge
 from api.problems import problem_response, send_problem
 
+DISCARDED = 4
+"""How many times the limit is read for nothing, so that a browser, which always announces its size, gets to see the answer."""
+
 
 class BodyLimit:
     """Lets through at most `default` bytes; `by_path` says where it is another number."""
@@ -25,7 +28,8 @@ class BodyLimit:
         announced = Headers(scope=scope).get("Content-Length", "")
         if announced.isdecimal() and int(announced) > limit:
             error = _too_large(limit)
-            # The rest of the body is not read, so the connection cannot be used again.
+            await _discard(receive, DISCARDED * limit)
+            # What is beyond that is not read, so the connection cannot be used again.
             response = problem_response(error.status_code, error.detail, code=error.code, headers={"Connection": "close"})
             await send_problem(response, scope, receive, send)
             return
@@ -41,6 +45,15 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+async def _discard(receive: Receive, most: int) -> None:
+    """Read on and keep nothing: a connection that is closed with unread bytes in it is reset, and its answer is lost with it."""
+    is_more = True
+    while is_more and most > 0:
+        message = await receive()
+        most -= len(message.get("body", b""))
+        is_more = message.get("more_body", False)
 
 
 def _too_large(limit: int) -> BodyTooLarge:

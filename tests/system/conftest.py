@@ -66,6 +66,7 @@ def log() -> Iterator[Lines]:
     handlers, level = root.handlers[:], root.level
     lines = Lines()
     lines.start()
+    structlog.configure(cache_logger_on_first_use=False)  # a logger that is cached now would write here for ever
     yield lines
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -101,7 +101,7 @@ async def running(database_url: str, temporal_address: str, namespace: str, fold
             urls[name] = await stack.enter_async_context(serving(app))
         settings = settings_for(database_url, temporal_address, namespace, urls)
         client = await connect(settings.temporal)
-        api, worker, rows = [Database.connect_to(settings.database, application_name=name) for name in ("api", "worker", "rows")]
+        worker, rows = [Database.connect_to(settings.database, application_name=name) for name in ("worker", "rows")]
         for database in (worker, rows):
             stack.push_async_callback(database.dispose)
         clock = MovableClock()
@@ -113,7 +113,6 @@ async def running(database_url: str, temporal_address: str, namespace: str, fold
             settings=settings,
             client=client,
             rows_database=rows,
-            api_database=api,
             worker_database=worker,
             browser=await stack.enter_async_context(httpx.AsyncClient(base_url=api_url, timeout=60, trust_env=False)),
             stripe=await stack.enter_async_context(RemoteStripe(urls["stripe"])),

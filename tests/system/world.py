@@ -53,7 +53,6 @@ class World:
     settings: Settings
     client: Client
     rows_database: Database
-    api_database: Database
     worker_database: Database
     browser: httpx.AsyncClient
     stripe: RemoteStripe
