@@ -6,6 +6,7 @@ from api.dependencies import Catalog, Now
 from api.errors import BadRequest, NotFound
 from api.problems import problems
 from api.schemas import catalog as schemas
+from api.schemas.words import Text
 from models.catalog import ColorKind, Template
 
 router = APIRouter(tags=["catalogue"], responses=problems(503))
@@ -18,7 +19,7 @@ async def brands(catalog: Catalog) -> schemas.BrandList:
 
 
 @router.get("/api/brands/{brand_id}/models", responses=problems(404))
-async def models(brand_id: str, catalog: Catalog, now: Now, device_id: str | None = None) -> schemas.ModelList:
+async def models(brand_id: str, catalog: Catalog, now: Now, device_id: Text | None = None) -> schemas.ModelList:
     """The phones of a brand with what `device_id` has of them; without it, the machine that prints web orders."""
     brand = await catalog.brand(brand_id)
     if brand is None:
@@ -34,7 +35,7 @@ async def manufacturer_brands(catalog: Catalog) -> schemas.ManufacturerBrandList
 
 
 @router.get("/api/chinese/stock/{device_id}/{brand_id}")
-async def stock(device_id: str, brand_id: str, catalog: Catalog) -> schemas.Stock:
+async def stock(device_id: Text, brand_id: Text, catalog: Catalog) -> schemas.Stock:
     """The shells of a brand (by the manufacturer's id) in one machine, less what is held for orders."""
     items = await catalog.stock_items(device_id=device_id, manufacturer_brand_id=brand_id)
     return schemas.Stock.of(device_id, brand_id, items)

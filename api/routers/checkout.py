@@ -8,6 +8,7 @@ from api.dependencies import Checkouts, Confirmations, UploadLinks
 from api.problems import problems
 from api.schemas.checkout import CheckoutBody, CheckoutSession, SuccessBody
 from api.schemas.order import PaymentConfirmation
+from api.schemas.words import Text
 
 router = APIRouter(tags=["checkout"])
 
@@ -29,7 +30,7 @@ async def process_payment_success(body: SuccessBody, confirmations: Confirmation
 
 @router.get("/payment-success", responses=problems(400, 404, 503))
 async def payment_success(
-    session_id: Annotated[str, Query(min_length=1, max_length=200)], confirmations: Confirmations
+    session_id: Annotated[Text, Query(min_length=1, max_length=200)], confirmations: Confirmations
 ) -> PaymentConfirmation:
     """Show that an order is paid, as far as it is known now."""
     return PaymentConfirmation.of(await confirmations.read(session_id))

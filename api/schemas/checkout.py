@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
 
+from api.schemas.words import Text
 from models.order import Address, Channel, CheckoutRequest, Customer
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Words = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=200)]
 Name = Annotated[Words, StringConstraints(min_length=1)]
-Link = Annotated[str, StringConstraints(max_length=4000)]
+Link = Annotated[Text, StringConstraints(max_length=4000)]
 
 
 def _nothing_if_empty(value: Any) -> Any:
@@ -94,7 +95,7 @@ class SuccessBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    session_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    session_id: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     order_data: dict[str, Any] = {}
     final_image_url: Link | None = None
 

@@ -36,6 +36,8 @@ class TestRefused:
             pytest.param({"customer_email": None}, 422, "missing_address", id="no e-mail address"),
             pytest.param({"entry_source": "qr", "machine_id": "NOSUCHMACHINE"}, 422, "unknown_device", id="an unknown machine"),
             pytest.param({"entry_source": "qr"}, 422, "unknown_device", id="a scan without a machine"),
+            pytest.param({"customer_name": "Ed\x00wina"}, 422, "invalid_request", id="a name that cannot be written down"),
+            pytest.param({"selected_add_ons": ["\x00"]}, 422, "invalid_request", id="an add-on that cannot be looked up"),
         ],
     )
     async def test_with_the_reason_and_what_to_do_about_it(

@@ -137,6 +137,20 @@ async def test_an_invalid_body_is_not_repeated_to_whoever_reads_the_answer(stran
     assert "ada at example" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/orders/%00",
+        "/payment-success?session_id=%00",
+        "/api/brands/iphone/models?device_id=%00",
+        "/api/chinese/stock/%00/BR20250111000002",
+        "/api/chinese/stock/DEFAULTUK001/%00",
+    ],
+)
+async def test_a_text_that_the_database_cannot_be_asked_about_is_refused(browser: httpx.AsyncClient, path: str):
+    assert_problem(await browser.get(path), 422, code="invalid_request")
+
+
 async def test_a_body_that_is_not_json_is_said_in_words(stranded: httpx.AsyncClient):
     answer = await stranded.post("/create-checkout-session", content=b"{", headers={"Content-Type": "application/json"})
 
