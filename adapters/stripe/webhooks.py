@@ -86,6 +86,8 @@ class StripeWebhooks:
 
 
 def _is_signed_by(secret: str, body: bytes, signature: str) -> bool:
+    if not signature.isascii():  # the SDK's comparison raises TypeError for it
+        return False
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret)
     except (stripe.SignatureVerificationError, UnicodeDecodeError):

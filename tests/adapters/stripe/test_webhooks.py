@@ -51,7 +51,7 @@ class TestSignature:
         body = json.dumps(json.loads(event()), indent=2).encode()
         assert refusal(body, signed(event())) is WebhookRefusal.SIGNATURE
 
-    @pytest.mark.parametrize("signature", [None, "", "t=1", "v1=00", "t=x,v1=00", "nonsense"])
+    @pytest.mark.parametrize("signature", [None, "", "t=1", "v1=00", "t=x,v1=00", "nonsense", "t=1,v1=\u00e9"])
     def test_what_is_no_signature_is_refused(self, signature: str | None):
         assert refusal(event(), signature) is WebhookRefusal.SIGNATURE
 
