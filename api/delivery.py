@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ports import Inbox
 from models.errors import ProviderUnavailable
-from models.inbox import InboxMessage, InboxSource, InboxState
+from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage
 from models.order import order_workflow_id
 from models.payment import PaymentReport, refund_workflow_id
 from models.production import PollerInput
@@ -50,6 +50,11 @@ ALARMING = frozenset({"checkout.session.async_payment_succeeded", "checkout.sess
 """Cards and wallets never settle later: such an event means that a payment method is on which must not be."""
 
 
+def is_awaited(kind: str) -> bool:
+    """Whether anything follows from a Stripe event of this type; all others are only written down."""
+    return kind in PAYMENT_FACTS or kind in REFUND_EVENTS or kind in ALARMING
+
+
 class Notified(Protocol):
     """Tells that there may be something to do."""
 
@@ -67,28 +72,32 @@ class InboxDrainer:
 
     async def run(self, notified: Notified) -> None:
         """Drain whenever something came in, and every few seconds in case that nobody said so."""
-        await self._wake_poller()
+        heard = {REFERENCES_CHANNEL}
         while True:
-            heard = await notified.wait(SWEEP)
             try:
                 if REFERENCES_CHANNEL in heard:
                     await self._wake_poller()
-                while await self.drain_once():  # of a burst about one order, each look takes one message
+                while await self.drain_once():
                     pass
             except (ProviderUnavailable, RPCError) as outage:
                 log.warning("inbox waits", reason=str(outage)[:200])
+            heard = await notified.wait(SWEEP)
 
-    async def drain_once(self) -> int:
-        """Deliver what is due now; return how many messages were taken up."""
+    async def drain_once(self) -> bool:
+        """Deliver what is due now, of each order its oldest message; return whether there was more."""
         messages = await self._inbox.claim(at=self._clock(), limit=BATCH)
         await asyncio.gather(*(self._handle(message) for message in messages))
-        return len(messages)
+        return len(messages) == BATCH or any(message.is_followed for message in messages)
 
     async def _handle(self, message: InboxMessage) -> None:
         try:
             state, note = await self._deliver(message)
         except (ProviderUnavailable, RPCError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as failure:
             await self._postpone(message, InboxState.WAITING, f"{type(failure).__name__}: {failure}"[:200])
+            return
+        except Exception as bug:
+            log.exception("an inbox message cannot be delivered", kind=message.kind, attempts=message.attempts)
+            await self._postpone(message, InboxState.UNMATCHED, f"a bug of ours: {type(bug).__name__}")
             return
         if state is InboxState.WAITING:
             await self._postpone(message, InboxState.UNMATCHED, note)
@@ -179,6 +188,12 @@ class InboxDrainer:
             start_signal="wake",
             static_summary="asks the manufacturer about everything that is due",
         )
+
+
+def first_state(message: NewMessage) -> InboxState:
+    """Return `RECORDED` for a Stripe event that nothing follows from: it need not be taken up again."""
+    followed = message.kind in PAYMENT_FACTS or message.kind in REFUND_EVENTS or message.kind in ALARMING
+    return InboxState.WAITING if followed else InboxState.RECORDED
 
 
 def _fact(message: InboxMessage) -> str:

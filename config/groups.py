@@ -37,7 +37,7 @@ class DatabaseSettings(Group):
 
     url: Annotated[SecretStr, AfterValidator(_database_url)]
     """postgresql+asyncpg://user:password@host/database, or ?host=<folder> for a Unix socket"""
-    pool_size: Count = 10
+    pool_size: Count = 20
     max_overflow: Annotated[int, Field(ge=0)] = 10
     pool_timeout: Duration = timedelta(seconds=5)
     """How long a caller waits for a free connection."""

@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 from json import loads
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, literal, select, text, union_all, update
+from sqlalchemy import RowMapping, case, exists, func, literal, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -22,6 +23,7 @@ LEASE = timedelta(seconds=60)
 """How long a delivery may take before another worker may think that the first one died."""
 
 ATTEMPTS_AT_A_CLAIM = 5
+NOTHING_FOLLOWS = "nothing follows from it"
 
 
 class PostgresInbox:
@@ -31,18 +33,64 @@ class PostgresInbox:
         self._database = database
         self._lease = lease
 
-    async def receive(self, message: NewMessage) -> bool:
-        """Write a message down and wake the drainer; False for one that came before, which changes nothing."""
+    async def receive(self, message: NewMessage, *, is_awaited: bool = True) -> bool:
+        """Write a message down and wake the drainer; False for one that came before, which changes nothing.
+
+        One that nobody awaits is only recorded.
+        """
+        ending = {} if is_awaited else {"settled_at": message.received_at, "note": NOTHING_FOLLOWS}
         new = (
             insert(Message)
-            .values(**message.model_dump(), state=InboxState.WAITING, next_attempt_at=message.received_at)
+            .values(
+                **message.model_dump(),
+                **ending,
+                state=InboxState.WAITING if is_awaited else InboxState.RECORDED,
+                next_attempt_at=message.received_at if is_awaited else None,
+            )
             .on_conflict_do_nothing(index_elements=["source", "event_id"])
             .returning(Message.id)
             .cte("new")
         )
+        wake = [notify(INBOX_CHANNEL, literal(message.source.value))] if is_awaited else []
         async with self._database.connect() as connection:
-            written = await connection.execute(select(new.c.id, notify(INBOX_CHANNEL, literal(message.source.value))))
-            return written.first() is not None
+            return (await connection.execute(select(new.c.id, *wake))).first() is not None
+
+    async def receive_hint(self, message: NewMessage) -> bool:
+        """Write a message down and have the poller ask about its reference, all in one statement.
+
+        False for one that came before, which changes nothing. One that names no reference of ours is left for the drainer.
+        """
+        reference = ManufacturerReference.reference
+        known = select(reference).where(reference == message.reference).cte("known")
+        is_known = exists(select(known.c.reference))
+        columns = Message.__table__.c
+        values: dict[str, Any] = {
+            **message.model_dump(),
+            "state": case(
+                (is_known, literal(InboxState.DELIVERED, columns.state.type)),
+                else_=literal(InboxState.WAITING, columns.state.type),
+            ),
+            "next_attempt_at": case((~is_known, literal(message.received_at, columns.next_attempt_at.type))),
+            "settled_at": case((is_known, literal(message.received_at, columns.settled_at.type))),
+        }
+        new = (
+            insert(Message)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["source", "event_id"])
+            .returning(Message.id)
+            .cte("new")
+        )
+        due = (
+            update(ManufacturerReference)
+            .where(reference == known.c.reference, exists(select(new.c.id)))
+            .values(next_due_at=message.received_at)
+            .returning(reference)
+            .cte("due")
+        )
+        ask = select(notify(REFERENCES_CHANNEL, due.c.reference)).scalar_subquery()
+        wake = case((~is_known, notify(INBOX_CHANNEL, literal(message.source.value))))
+        async with self._database.connect() as connection:
+            return (await connection.execute(select(new.c.id, ask, wake))).first() is not None
 
     async def claim(self, *, at: datetime, limit: int) -> list[InboxMessage]:
         """Lease what is due, oldest first, at most one message of a subject at a time.
@@ -125,7 +173,8 @@ WITH due AS MATERIALIZED (
 )
 UPDATE inbox SET claimed_until = :until, attempts = attempts + 1
 FROM due WHERE inbox.id = due.id
-RETURNING inbox.id, source, event_id, kind, order_id, reference, payload::text AS payload, attempts, received_at
+RETURNING inbox.id, source, event_id, kind, order_id, reference, payload::text AS payload, attempts, received_at,
+    EXISTS (SELECT FROM inbox o WHERE o.subject = inbox.subject AND o.id <> inbox.id AND o.next_attempt_at <= :at) AS is_followed
 """)
 
 

@@ -49,7 +49,7 @@ async def _store(inbox: Inbox, messages: Sequence[NewMessage]) -> Acknowledgemen
     """Write all down, then acknowledge; without an acknowledgement they all come again, and those written are left alone."""
     try:
         for message in messages:
-            await inbox.receive(message)
+            await inbox.receive_hint(message)
     except ProviderUnavailable as outage:
         log.warning("a callback could not be stored and must be repeated", reason=outage.message)
         return Acknowledgement.fail()

@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from api.delivery import first_state
+from api.delivery import is_awaited
 from api.dependencies import Inbox, StripeEvent
 from api.problems import problems
 
@@ -18,5 +20,5 @@ class Received(BaseModel):
 @router.post("/stripe-webhook", responses=problems(400, 404, 503))
 async def stripe_webhook(event: StripeEvent, inbox: Inbox) -> Received:
     """Take an event. 200 means that it is committed; a repeat of it changes nothing."""
-    await inbox.receive(event)
+    await inbox.receive(event, state=first_state(event))
     return Received(received=True)

@@ -1,0 +1,83 @@
+"""Messages that cannot be delivered wait; they never take the others, or the worker, with them."""
+
+from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
+from uuid import UUID, uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
+
+from api.delivery import InboxDrainer, first_state
+from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class ListedInbox:
+    """An inbox with a list of due messages, and what became of them."""
+
+    def __init__(self, *messages: InboxMessage) -> None:
+        self.due = list(messages)
+        self.fates: dict[int, InboxState] = {}
+
+    async def claim(self, *, at: datetime, limit: int) -> list[InboxMessage]:
+        taken, self.due = self.due, []
+        return taken
+
+    async def settle(self, message_id: int, state: InboxState, *, at: datetime, note: str = "") -> None:
+        self.fates[message_id] = state
+
+    async def postpone(self, message_id: int, *, until: datetime, state: InboxState, note: str) -> None:
+        assert until > NOW
+        self.fates[message_id] = state
+
+    async def order_of(self, reference: str) -> UUID | None:
+        return None
+
+    async def make_due(self, reference: str, *, at: datetime) -> bool:
+        return True
+
+    async def next_due(self) -> datetime | None:
+        return None
+
+
+def message(number: int, kind: str, **fields: Any) -> InboxMessage:
+    values = {"source": InboxSource.STRIPE, "event_id": f"evt_{number}", "payload": {}, "received_at": NOW, "attempts": 1}
+    return InboxMessage.model_validate({"id": number, "kind": kind, **values, **fields})
+
+
+async def test_a_message_that_nobody_can_read_waits_and_the_next_one_is_delivered() -> None:
+    poison = message(1, "checkout.session.completed", order_id=uuid4(), reference="cs_1", payload={"data": None})
+    hint = message(2, "order_status", source=InboxSource.MANUFACTURER, reference="OREN260101000001")
+    inbox = ListedInbox(poison, hint)
+
+    await InboxDrainer(inbox, mock.Mock(spec=Client), clock=lambda: NOW).drain_once()
+
+    assert inbox.fates == {1: InboxState.UNMATCHED, 2: InboxState.DELIVERED}
+
+
+async def test_an_order_that_is_slow_to_take_the_news_is_told_again() -> None:
+    client = mock.Mock(spec=Client)
+    handle = client.get_workflow_handle_for.return_value
+    handle.start_update = mock.AsyncMock(side_effect=WorkflowUpdateRPCTimeoutOrCancelledError())
+    inbox = ListedInbox(message(1, "checkout.session.completed", order_id=uuid4(), reference="cs_1"))
+
+    await InboxDrainer(inbox, client, clock=lambda: NOW).drain_once()
+
+    assert inbox.fates == {1: InboxState.WAITING}
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        ("checkout.session.completed", InboxState.WAITING),
+        ("refund.updated", InboxState.WAITING),
+        ("checkout.session.async_payment_succeeded", InboxState.WAITING),
+        ("payment_intent.created", InboxState.RECORDED),
+    ],
+)
+def test_only_what_something_follows_from_waits_to_be_delivered(kind: str, state: InboxState) -> None:
+    new = NewMessage(source=InboxSource.STRIPE, event_id="evt_1", kind=kind, payload={}, received_at=NOW)
+
+    assert first_state(new) is state
