@@ -35,6 +35,9 @@ class ListedInbox:
     async def order_of(self, reference: str) -> UUID | None:
         return None
 
+    async def has_ended(self, order_id: UUID) -> bool:
+        return False
+
     async def make_due(self, reference: str, *, at: datetime) -> bool:
         return True
 
