@@ -81,37 +81,37 @@ class Shop:
         self.references = FakeReferenceBook()
         self.order_id = uuid.uuid4()
 
-    def workers(self) -> list[Worker]:
+    def orders_worker(self) -> Worker:
         orders = OrderActivities(self.orders)
         payments = PaymentActivities(self.gateway, self.orders)
+        return Worker(
+            self.client,
+            task_queue=ORDERS_TASK_QUEUE,
+            workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
+            max_cached_workflows=self._cached_workflows,
+            workflow_runner=SandboxedWorkflowRunner(restrictions=self._restrictions),
+            activities=[*activities_of(orders), *activities_of(payments)],
+            interceptors=[ErrorTranslation()],
+        )
+
+    def partners_workers(self) -> list[Worker]:
         artwork = ArtworkActivities(self.store, self.renderer, self.orders)
         production = ProductionActivities(self.manufacturer, self.orders, FakeLinks(self.store))
         poller = PollerActivities(self.manufacturer, self.references)
-        interceptors = [ErrorTranslation()]
+        activities = {
+            ARTWORK_TASK_QUEUE: activities_of(artwork),
+            MANUFACTURER_TASK_QUEUE: [*activities_of(production), *activities_of(poller)],
+        }
         return [
-            Worker(
-                self.client,
-                task_queue=ORDERS_TASK_QUEUE,
-                workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
-                max_cached_workflows=self._cached_workflows,
-                workflow_runner=SandboxedWorkflowRunner(restrictions=self._restrictions),
-                activities=[*activities_of(orders), *activities_of(payments)],
-                interceptors=interceptors,
-            ),
-            Worker(self.client, task_queue=ARTWORK_TASK_QUEUE, activities=activities_of(artwork), interceptors=interceptors),
-            Worker(
-                self.client,
-                task_queue=MANUFACTURER_TASK_QUEUE,
-                activities=[*activities_of(production), *activities_of(poller)],
-                interceptors=interceptors,
-            ),
+            Worker(self.client, task_queue=queue, activities=steps, interceptors=[ErrorTranslation()])
+            for queue, steps in activities.items()
         ]
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Serve all three task queues while the block lasts."""
         async with AsyncExitStack() as stack:
-            for worker in self.workers():
+            for worker in (self.orders_worker(), *self.partners_workers()):
                 await stack.enter_async_context(worker)
             yield
 

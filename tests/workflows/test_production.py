@@ -46,9 +46,12 @@ class TestNews:
         await shop.accepted()
         await shop.machine_says(*PRINTED)
         await shop.until(OrderStatus.PRINTED)
+        await shop.machine_says(*ACCEPTED)
+        await shop.machine_says(*PRINTED)
         await shop.machine_says(*FAILED)
         await shop.env.sleep(timedelta(hours=1))
         assert shop.last.status is OrderStatus.PRINTED
+        assert [step.status for step in shop.orders.steps[shop.order_id].values()].count(OrderStatus.PRINTED) == 1
 
     async def test_that_comes_before_the_money_is_taken_is_not_lost(self, shop: Shop) -> None:
         gate = shop.gateway.faults.hold("capture")

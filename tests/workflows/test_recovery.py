@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -97,6 +98,34 @@ class TestSubmissionOnTheRealServer:
         await shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
         assert (await shop.handle.result()).status is OrderStatus.CANCELED
         assert shop.gateway.voided == ["pi_cs_1"]
+
+
+class TestDeployment:
+    async def test_a_cancel_that_came_together_with_a_result_while_no_worker_ran_is_heeded(self, temporal_address: str) -> None:
+        """Both reach the workflow in one task: the result must not carry it past the cancel."""
+        client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+        shop = Shop(WorkflowEnvironment.from_client(client))
+        artwork, manufacturer = shop.partners_workers()
+        async with artwork, manufacturer:
+            async with shop.orders_worker():
+                gate = shop.manufacturer.faults.hold("announce_payment")
+                await shop.place_and_pay()
+                await shop.start_report()
+                await gate.reached.wait()
+            gate.open()
+            await self._until_the_last_activity_is_done(shop)
+            await shop.handle.cancel()
+            async with shop.orders_worker():
+                result = await shop.handle.result()
+        assert result.status is OrderStatus.CANCELED
+        assert "submit_order" not in shop.manufacturer.faults.calls
+        assert shop.gateway.voided == ["pi_cs_1"]
+
+    async def _until_the_last_activity_is_done(self, shop: Shop) -> None:
+        last = None
+        while last != EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+            await shop.env.sleep(timedelta(milliseconds=20))
+            last = (await shop.handle.fetch_history()).events[-1].event_type
 
 
 class TestReset:
