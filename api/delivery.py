@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ports import Inbox
 from models.errors import ProviderUnavailable
-from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage
+from models.inbox import InboxMessage, InboxSource, InboxState
 from models.order import order_workflow_id
 from models.payment import PaymentReport, refund_workflow_id
 from models.production import PollerInput
@@ -188,12 +188,6 @@ class InboxDrainer:
             start_signal="wake",
             static_summary="asks the manufacturer about everything that is due",
         )
-
-
-def first_state(message: NewMessage) -> InboxState:
-    """Return `RECORDED` for a Stripe event that nothing follows from: it need not be taken up again."""
-    followed = message.kind in PAYMENT_FACTS or message.kind in REFUND_EVENTS or message.kind in ALARMING
-    return InboxState.WAITING if followed else InboxState.RECORDED
 
 
 def _fact(message: InboxMessage) -> str:

@@ -5,7 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from models.artwork import Upload
-from models.inbox import InboxState, NewMessage
+from models.inbox import NewMessage
 from models.order import CheckoutRequest, Quote
 from models.tracking import OrderView
 
@@ -42,5 +42,11 @@ class Orders(Protocol):
 class InboxWriter(Protocol):
     """Where webhooks and callbacks are written down before they are answered."""
 
-    async def receive(self, message: NewMessage, *, state: InboxState = InboxState.WAITING) -> bool:
-        """Write and commit; False for a message that came before, which changes nothing. Raises `ProviderUnavailable`."""
+    async def receive(self, message: NewMessage, *, is_awaited: bool = True) -> bool:
+        """Write and commit; False for a message that came before, which changes nothing. Raises `ProviderUnavailable`.
+
+        One that nobody awaits is only recorded.
+        """
+
+    async def receive_hint(self, message: NewMessage) -> bool:
+        """Write down what the manufacturer says, and have it asked whether that is so; otherwise as `receive`."""

@@ -46,7 +46,8 @@ class NewMessage(Contract):
 
 
 class InboxMessage(NewMessage):
-    """A stored message, claimed for delivery."""
+    """A stored message, claimed for delivery; `is_followed` where another one about the same subject is due, too."""
 
     id: int
     attempts: int
+    is_followed: bool = False

@@ -3,7 +3,6 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.delivery import first_state
 from api.delivery import is_awaited
 from api.dependencies import Inbox, StripeEvent
 from api.problems import problems
@@ -20,5 +19,5 @@ class Received(BaseModel):
 @router.post("/stripe-webhook", responses=problems(400, 404, 503))
 async def stripe_webhook(event: StripeEvent, inbox: Inbox) -> Received:
     """Take an event. 200 means that it is committed; a repeat of it changes nothing."""
-    await inbox.receive(event, state=first_state(event))
+    await inbox.receive(event, is_awaited=is_awaited(event.kind))
     return Received(received=True)
