@@ -11,6 +11,7 @@ from api.order_client import OrderClient
 from api.ports import Orders
 from api.schemas.order import is_paid, is_settled
 from config.groups import ApiSettings
+from models.order import OrderStatus
 from models.payment import PaymentReport
 from models.tracking import OrderView
 
@@ -21,6 +22,7 @@ ONE_LOOK = 5
 _SHELL_ID = re.compile(r"MS\d{4,20}")
 
 UNKNOWN_SESSION = "We do not know this payment. Please use the link that you were sent back with after paying."
+GIVEN_BACK = "This order has ended and nothing was kept: what was reserved on your card is released by your bank."
 NOT_PAID = "This order has not been paid. Nothing was charged: you can go back and try again."
 STILL_LOOKING = "Your payment is still being confirmed. Nothing is lost: please reload this page in a moment."
 
@@ -38,7 +40,7 @@ class Confirmations:
         """Return the paid order of a Session. Raises `NotFound`, `BadRequest` when it is not paid."""
         order = await self._find(session_id)
         if not is_paid(order):
-            raise BadRequest(NOT_PAID)
+            raise BadRequest(GIVEN_BACK if order.status is OrderStatus.CANCELED else NOT_PAID)
         return order
 
     async def confirm(self, session_id: str, *, claimed_shell_id: str | None = None) -> OrderView:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from config.groups import DatabaseSettings
-from models.errors import ProviderUnavailable
+from models.errors import IntegrityBroken, ProviderUnavailable
 
 LOCK_TIMEOUT = timedelta(seconds=5)
 IDLE_IN_TRANSACTION_TIMEOUT = timedelta(seconds=30)
@@ -27,12 +27,16 @@ _TRANSACTIONAL: Final = "READ COMMITTED"
 
 _TRANSIENT_CLASSES = ("08", "53", "57")
 """Connection exceptions, insufficient resources, operator intervention (a cancelled statement and a server that stops)."""
+_DATA_EXCEPTION = "22"
 _TRANSIENT_STATES = {"40001", "40P01", "55P03"}
 """Serialisation failure, deadlock, lock timeout. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class Database:
-    """A pool of connections. An outage is `ProviderUnavailable`; every other database error is a mistake of ours."""
+    """A pool of connections.
+
+    An outage is `ProviderUnavailable`, a value that no column takes `IntegrityBroken`; all else is a mistake of ours.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
@@ -136,6 +140,8 @@ def _outages() -> Iterator[None]:
         state = str(getattr(error.orig, "sqlstate", "") or "")
         if error.connection_invalidated or state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
             raise _unavailable(f"the database cannot answer ({state or 'connection lost'})", code=state) from error
+        if state.startswith(_DATA_EXCEPTION):
+            raise IntegrityBroken(f"the database cannot hold a value ({state}): asking again cannot succeed") from error
         raise
     except OSError as error:
         # asyncpg passes on what connecting raised; everything inside is ours and opens no file.

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres.engine import Database, counted_round_trips
 from config.groups import DatabaseSettings
-from models.errors import ProviderUnavailable
+from models.errors import IntegrityBroken, ProviderUnavailable
 from tests.adapters.postgres.shop import Shop
 
 
@@ -39,6 +39,13 @@ async def test_a_connection_that_the_server_ended_is_an_outage_once(database: Da
     with pytest.raises(ProviderUnavailable):
         await database.ping()
     await database.ping()
+
+
+async def test_a_value_that_the_database_cannot_hold_is_no_outage(database: Database):
+    """Asking again can never succeed, so nobody waits for it."""
+    with pytest.raises(IntegrityBroken, match="22012"):
+        async with database.connect() as connection:
+            await connection.execute(text("SELECT 1 / 0"))
 
 
 async def test_a_busy_pool_is_an_outage(database_url: str):
