@@ -72,12 +72,13 @@ class InboxDrainer:
 
     async def run(self, notified: Notified) -> None:
         """Drain whenever something came in, and every few seconds in case that nobody said so."""
-        heard = {REFERENCES_CHANNEL}
+        heard = {INBOX_CHANNEL, REFERENCES_CHANNEL}
         while True:
             try:
                 if REFERENCES_CHANNEL in heard:
                     await self._wake_poller()
-                while await self.drain_once():
+                is_inbox_quiet = heard == {REFERENCES_CHANNEL}
+                while not is_inbox_quiet and await self.drain_once():
                     pass
             except (ProviderUnavailable, RPCError) as outage:
                 log.warning("inbox waits", reason=str(outage)[:200])
