@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -62,6 +62,17 @@ CLERK = Operator(operator="clerk@shop", reason="the customer called")
 PACKER = Operator(operator="packer@shop", reason="daily round")
 
 
+class ValidatedOnce(SandboxedWorkflowRunner):
+    """The sandbox, which tries every workflow of a worker before its first task; here only of the first worker."""
+
+    _known: ClassVar[set[str]] = set()
+
+    def prepare_workflow(self, defn: Any) -> None:
+        if str(defn.name) not in self._known:
+            super().prepare_workflow(defn)
+            self._known.add(str(defn.name))
+
+
 class Shop:
     """The pipeline's workflows and activities over fakes, and the hands of everybody who acts on an order."""
 
@@ -89,7 +100,7 @@ class Shop:
             task_queue=ORDERS_TASK_QUEUE,
             workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
             max_cached_workflows=self._cached_workflows,
-            workflow_runner=SandboxedWorkflowRunner(restrictions=self._restrictions),
+            workflow_runner=ValidatedOnce(restrictions=self._restrictions),
             activities=[*activities_of(orders), *activities_of(payments)],
             interceptors=[ErrorTranslation()],
         )

@@ -10,7 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.errors import ProviderUnavailable
 from models.order import CancelOutcome, OrderStatus
-from models.production import ManufacturerOrderStatus, ProductionReport, ProductionStage
+from models.payment import PaymentView, RefundRequest, RefundState
+from models.production import ManufacturerOrderStatus, ProductionStage
 from tests.workflows.shop import CLERK, PACKER, Shop
 from workflows.order import OrderWorkflow
 
@@ -96,44 +97,60 @@ class TestClosedOrder:
 
 
 class TestMessagesToAnOrderThatIsFinishing:
-    @pytest.mark.parametrize("ending", [OrderStatus.COMPLETED, OrderStatus.CANCELED])
-    async def test_are_all_answered(self, shop: Shop, ending: OrderStatus) -> None:
-        """Updates that are under way while the last step is written get an answer, and the order ends only then."""
+    async def test_are_all_answered_before_a_canceled_order_closes(self, shop: Shop) -> None:
+        """The last step but one, the shell's way back to the shelf, is under way."""
         await shop.accepted()
-        finish = await self._last_step(shop, ending)
-        gate = shop.orders.faults.hold("record")
-        finishing = asyncio.ensure_future(finish)
+        shop.manufacturer.states[shop.reference] = ManufacturerOrderStatus.CANCELED
+        gate = shop.orders.faults.hold("release_hold")
+        canceled = asyncio.ensure_future(shop.handle.execute_update(OrderWorkflow.cancel, CLERK))
         await gate.reached.wait()
 
+        again = asyncio.ensure_future(shop.handle.execute_update(OrderWorkflow.cancel, CLERK))
         reported = await shop.start_report()
-        asked_again = asyncio.ensure_future(shop.checkout())
-        changed = asyncio.ensure_future(shop.checkout(shop.request(amount=1)))
-        if ending is OrderStatus.COMPLETED:
-            assert await shop.handle.execute_update(OrderWorkflow.cancel, CLERK) is CancelOutcome.TOO_LATE
-        await shop.handle.signal(OrderWorkflow.production_reported, self._old_news(shop))
+        asked_again = await shop.checkout()
+        with pytest.raises(WorkflowUpdateFailedError):
+            await shop.checkout(shop.request(amount=1))
+        await shop.machine_says(ProductionStage.PRINTED, ManufacturerOrderStatus.PRINTED)
         gate.open()
 
+        assert asked_again.session_id == "cs_1"
         assert (await reported.result()).authorized
-        assert (await asked_again).session_id == "cs_1"
-        with pytest.raises(WorkflowUpdateFailedError):
-            await changed
-        await finishing
-        assert (await shop.result()).status is ending
+        assert set(await asyncio.gather(canceled, again)) == {CancelOutcome.CANCELED}
+        assert (await shop.result()).status is OrderStatus.CANCELED
 
-    async def _last_step(self, shop: Shop, ending: OrderStatus):
-        if ending is OrderStatus.CANCELED:
-            shop.manufacturer.states[shop.reference] = ManufacturerOrderStatus.CANCELED
-            return shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
+    async def test_keep_a_completed_order_open_until_its_refund_has_arrived(self, shop: Shop) -> None:
+        await shop.accepted()
+        shop.gateway.refund_state = RefundState.PENDING
+        favour = RefundRequest(operator="clerk@shop", reason="scratched", amount=1000)
+        given = await shop.handle.start_update(OrderWorkflow.refund, favour, wait_for_stage=shop.ACCEPTED)
+        finishing = asyncio.ensure_future(shop.print_and_deliver())
+        await shop.until(OrderStatus.COMPLETED)
+        assert (await shop.handle.describe()).close_time is None
+
+        shop.gateway.refund_state = RefundState.SUCCEEDED
+        result = await shop.passing(given.result())
+
+        assert result.refunded == 1000
+        assert (await finishing).status is OrderStatus.COMPLETED
+
+    async def test_that_come_together_with_the_last_one_are_answered_or_told_that_it_is_over(self, shop: Shop) -> None:
+        await shop.accepted()
         await shop.machine_says(ProductionStage.OUT_OF_MACHINE, ManufacturerOrderStatus.DELIVERED)
         await shop.until(OrderStatus.TO_SHIP)
         await shop.mark_shipped()
         await shop.until(OrderStatus.SHIPPED)
-        return shop.handle.execute_update(OrderWorkflow.mark_delivered, PACKER)
 
-    def _old_news(self, shop: Shop) -> ProductionReport:
-        return ProductionReport(
-            reference=shop.reference,
-            stage=ProductionStage.PRINTED,
-            status=ManufacturerOrderStatus.PRINTED,
-            at=shop.last.at,
+        delivered, *answers = await asyncio.gather(
+            shop.handle.execute_update(OrderWorkflow.mark_delivered, PACKER),
+            *(shop.report_payment() for _ in range(5)),
+            shop.handle.execute_update(OrderWorkflow.cancel, CLERK),
+            return_exceptions=True,
         )
+
+        assert delivered is None
+        for answer in answers:
+            if isinstance(answer, RPCError):
+                assert answer.status is RPCStatusCode.NOT_FOUND
+            else:
+                assert answer is CancelOutcome.TOO_LATE or isinstance(answer, PaymentView)
+        assert (await shop.result()).status is OrderStatus.COMPLETED

@@ -17,7 +17,7 @@ from models.order import HoldReason, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
 from tests.workflows.shop import CLERK, Shop
 from workflows.fulfilment import Fulfilment
-from workflows.options import SUBMIT
+from workflows.options import ROW, SUBMIT
 from workflows.order import OrderWorkflow
 
 
@@ -44,7 +44,10 @@ class TestBugInAWorkflow:
 
 
 class TestDatabaseOutage:
-    async def test_of_hours_stops_an_order_loses_nothing_and_does_not_flood_its_history(self, shop: Shop) -> None:
+    async def test_of_hours_stops_an_order_loses_nothing_and_does_not_flood_its_history(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(ROW, "local_retry_threshold", timedelta(milliseconds=500))
         await shop.accepted()
         before = len((await shop.handle.fetch_history()).events)
         shop.orders.faults.fail("record", ProviderUnavailable("down", provider="postgres"), times=10_000)
