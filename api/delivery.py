@@ -15,10 +15,11 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ports import Inbox
+from api.handles import order_handle, refund_handle
 from models.errors import ProviderUnavailable
 from models.inbox import InboxMessage, InboxSource, InboxState
 from models.order import order_workflow_id
-from models.payment import PaymentReport, refund_workflow_id
+from models.payment import PaymentReport
 from models.production import PollerInput
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
@@ -127,7 +128,7 @@ class InboxDrainer:
         order_id = await self._order_of(message)
         if order_id is None or message.reference is None:
             return InboxState.WAITING, "no order of ours is named"
-        handle = self._client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+        handle = order_handle(self._client, order_id)
         try:
             await handle.start_update(
                 OrderWorkflow.report_payment,
@@ -163,7 +164,7 @@ class InboxDrainer:
         number = str(metadata.get("refund_number", ""))
         if message.order_id is None or not number.isdecimal():
             return InboxState.RECORDED, "not a refund of ours"
-        handle = self._client.get_workflow_handle_for(RefundWorkflow.run, refund_workflow_id(message.order_id, int(number)))
+        handle = refund_handle(self._client, message.order_id, int(number))
         try:
             await handle.signal(RefundWorkflow.refund_reported)
         except RPCError as refusal:

@@ -18,6 +18,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import TryAgain, from_temporal
+from api.handles import order_handle
 from models.order import Checkout, CheckoutRequest, OrderInput, Quote, order_workflow_id
 from models.payment import PaymentReport, PaymentView
 from workflows.attributes import CHANNEL, MACHINE_ID
@@ -55,7 +56,7 @@ class OrderClient:
 
         Raises `NotFound` for an order that has closed, `TryAgain` when the answer takes longer than `wait`.
         """
-        handle = self._client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+        handle = order_handle(self._client, order_id)
         with _our_errors():
             async with asyncio.timeout(wait.total_seconds()):
                 return await handle.execute_update(OrderWorkflow.report_payment, report, id=update_id)

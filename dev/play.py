@@ -19,6 +19,7 @@ from sqlalchemy import Row, select, text
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from adapters.postgres.engine import Database
+from api.handles import order_handle
 from config.groups import DatabaseSettings, TemporalSettings
 from config.temporal import connect
 from dev.emulators.remote import Remote
@@ -26,7 +27,7 @@ from dev.guard import ROOT
 from dev.process import RunnerError
 from dev.supervisor import together
 from dev.world import Ports
-from models.order import Operator, OrderResult, OrderStatus, Shipment, order_id_for, order_workflow_id
+from models.order import Operator, OrderResult, OrderStatus, Shipment, order_id_for
 from models.production import ManufacturerOrderStatus, ManufacturerPaymentStatus
 from models.tables.order import OrderEvent
 from workflows.order import OrderWorkflow
@@ -92,7 +93,7 @@ async def _follow(order_id: UUID, env: Mapping[str, str], manufacturer_url: str,
     """Show the timeline and act as the packer, until the case is delivered."""
     temporal = TemporalSettings.model_validate({"address": env["TEMPORAL_ADDRESS"], "codec_keys": env["TEMPORAL_CODEC_KEYS"]})
     client = await connect(temporal)
-    order = client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+    order = order_handle(client, order_id)
     async for event in _timeline(order_id, env["DATABASE_URL"]):
         console.print(f"  {event.at.astimezone():%H:%M:%S}  {_line(event)}", highlight=False, soft_wrap=True)
         if event.status is OrderStatus.TO_SHIP:

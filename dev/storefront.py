@@ -15,6 +15,7 @@ from uuid import UUID
 import httpx
 from temporalio.client import Client, WorkflowUpdateFailedError
 
+from api.handles import order_handle
 from config.groups import TemporalSettings
 from config.temporal import connect
 from dev.emulators.stripe.remote import RemoteStripe
@@ -139,7 +140,7 @@ class Packer:
 
     async def _tell(self, order_id: UUID, update: Any, word: Operator) -> None:
         """Send an update. The row is written a moment before the workflow knows, so a refusal is asked about again."""
-        order = self._client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+        order = order_handle(self._client, order_id)
         for asked in range(1, _TIMES_TO_ASK + 1):
             try:
                 await order.execute_update(update, word)

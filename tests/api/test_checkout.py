@@ -10,6 +10,7 @@ from sqlalchemy import text
 from temporalio.common import SearchAttributeKey
 
 from adapters.postgres.engine import Database
+from api.handles import order_handle
 from models.errors import IntegrityBroken
 from models.order import CancelOutcome, Channel, Operator, OrderInput, OrderStatus, order_id_for, order_workflow_id
 from tests.api.conftest import Shop
@@ -166,7 +167,7 @@ class TestOpened:
         uploaded = await shop.upload()
         await shop.checkout(WEB_CHECKOUT, final_image_url=uploaded["public_url"])
         order_id = order_id_for(uploaded["filename"], 1)
-        first = shop.client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+        first = order_handle(shop.client, order_id)
         operator = Operator(operator="anna", reason="asked by phone")
         assert await first.execute_update(OrderWorkflow.cancel, operator) is CancelOutcome.CANCELED
         await first.result()

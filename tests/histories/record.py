@@ -14,12 +14,13 @@ from typing import Any
 from pydantic import SecretBytes
 from temporalio.client import WorkflowHandle
 
+from api.handles import refund_handle
 from config.fields import Key
 from config.groups import TemporalSettings
 from config.temporal import data_converter
 from models.errors import NeedsPerson
 from models.order import HoldReason, OrderStatus
-from models.payment import RefundState, refund_workflow_id
+from models.payment import RefundState
 from models.production import ManufacturerOrderStatus, PollerInput, ProductionStage
 from tests.workflows.server import time_skipping
 from tests.workflows.shop import CLERK, Shop
@@ -120,7 +121,7 @@ async def refund(shop: Shop) -> WorkflowHandle[Any, Any]:
     shop.gateway.refund_state = RefundState.FAILED
     await shop.until(lambda: shop.gateway.refunded == 0, step=timedelta(minutes=30))
     shop.gateway.refund_state = RefundState.SUCCEEDED
-    handle = shop.client.get_workflow_handle_for(RefundWorkflow.run, refund_workflow_id(shop.order_id, 1))
+    handle = refund_handle(shop.client, shop.order_id, 1)
     await shop.passing(handle.execute_update(RefundWorkflow.retry_step, CLERK))
     await shop.result()
     return handle

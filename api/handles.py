@@ -1,0 +1,20 @@
+"""Typed handles to the workflows, by the ids that they have everywhere."""
+
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowHandle
+
+from models.order import OrderResult, order_workflow_id
+from models.payment import RefundResult, refund_workflow_id
+from workflows.order import OrderWorkflow
+from workflows.refund import RefundWorkflow
+
+
+def order_handle(client: Client, order_id: UUID) -> WorkflowHandle[OrderWorkflow, OrderResult]:
+    """Return the handle of an order, whether it exists or not."""
+    return client.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order_id))
+
+
+def refund_handle(client: Client, order_id: UUID, refund_number: int) -> WorkflowHandle[RefundWorkflow, RefundResult]:
+    """Return the handle of an order's refund, whether it exists or not."""
+    return client.get_workflow_handle_for(RefundWorkflow.run, refund_workflow_id(order_id, refund_number))
