@@ -87,7 +87,7 @@ async def test_nothing_of_the_customer_leaves_the_database(world: World, log: Li
 
 async def lived_through(world: World) -> Case:
     """An order with everything that leaves traces: refused bodies, changes, failures, a hold, a refund."""
-    await world.manufacturer.fault("order/orderData", "http_503")
+    await world.manufacturer.fault("order/orderData", "payment_missing")
     await world.stripe.fault("payment_intents.capture", "http_503")
     case = await world.design(WEB_BODY)
     assert (await case.ask_checkout(amount_pence=1)).status_code == 409

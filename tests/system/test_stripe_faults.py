@@ -63,17 +63,22 @@ async def change_the_order(world: World) -> Case:
 BOUGHT = [("authorize", 3500), ("capture", 3500)]
 
 
-@pytest.mark.parametrize("status", [None, 500], ids=["no answer", "a server error instead"])
+WRITES = [
+    ("checkout.sessions.create", buy, BOUGHT),
+    ("payment_intents.capture", buy, BOUGHT),
+    ("refunds.create", refund_a_part, [*BOUGHT, ("refund", 1000)]),
+]
+OTHERS = [
+    ("checkout.sessions.retrieve", buy, BOUGHT),
+    ("checkout.sessions.expire", change_the_order, [("authorize", 4299), ("capture", 4299)]),
+    ("payment_intents.cancel", cancel_before_submission, [("authorize", 3500), ("void", 3500)]),
+]
+
+
 @pytest.mark.parametrize(
-    ("operation", "play", "money"),
-    [
-        ("checkout.sessions.create", buy, BOUGHT),
-        ("checkout.sessions.retrieve", buy, BOUGHT),
-        ("checkout.sessions.expire", change_the_order, [("authorize", 4299), ("capture", 4299)]),
-        ("payment_intents.capture", buy, BOUGHT),
-        ("payment_intents.cancel", cancel_before_submission, [("authorize", 3500), ("void", 3500)]),
-        ("refunds.create", refund_a_part, [*BOUGHT, ("refund", 1000)]),
-    ],
+    ("operation", "play", "money", "status"),
+    [*((*call, None) for call in WRITES + OTHERS), *((*call, 500) for call in WRITES)],
+    ids=[*(f"{call[0]} without an answer" for call in WRITES + OTHERS), *(f"{call[0]} with an error instead" for call in WRITES)],
 )
 async def test_a_call_that_was_done_and_not_answered_is_not_done_twice(
     world: World, operation: str, play: Callable[[World], Awaitable[Case]], money: list[tuple[str, int]], status: int | None
