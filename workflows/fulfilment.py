@@ -35,8 +35,14 @@ class Fulfilment:
         self._reports: list[ProductionReport] = []
 
     def report(self, report: ProductionReport) -> None:
-        """Take news of the print (a signal handler's work); the stage decides what is old."""
-        self._reports.append(report)
+        """Take news of the print (a signal handler's work); what is old wakes nobody."""
+        if not self._is_old(report):
+            self._reports.append(report)
+
+    def _is_old(self, report: ProductionReport) -> bool:
+        submission = self._life.submission
+        is_current = submission is not None and report.reference == submission.reference
+        return is_current and report.stage in RANK and RANK[report.stage] <= RANK[self._life.stage]
 
     async def prepare_print_file(self) -> None:
         """Make the file that is printed out of exactly the picture that was approved."""
