@@ -11,8 +11,8 @@ COPY requirements.lock requirements-build.lock ./
 # The environment that ships has no pip in it.
 RUN python -m venv /opt/build \
     && python -m venv --without-pip /opt/venv \
-    && /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
-    && /opt/build/bin/pip --python /opt/venv/bin/python install --require-hashes -r requirements.lock
+    && /opt/build/bin/pip install --no-deps --require-hashes -r requirements-build.lock \
+    && /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md worker.py ./
 COPY activities activities
 COPY adapters adapters
@@ -25,7 +25,7 @@ RUN /opt/build/bin/pip wheel . --no-deps --no-build-isolation --wheel-dir /dist 
 
 FROM build AS dev-build
 COPY requirements-dev.lock ./
-RUN /opt/build/bin/pip --python /opt/venv/bin/python install --require-hashes -r requirements-dev.lock
+RUN /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements-dev.lock
 
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/venv/bin:$PATH \

@@ -42,6 +42,8 @@ clean: ## Remove the environment, caches and the development data
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The copy of the lock file inside the environment says what is installed there; an interrupted installation leaves none.
+# The lock is complete, so nothing is resolved (--no-deps): pip before 23.3 would take the newest release of a package that another
+# one requires with an extra, and refuse it for its missing hash on the day it is published.
 $(VENV)/installed.lock: requirements-dev.lock
 	@if ! cmp -s $< $@; then \
 		set -e; \
@@ -56,6 +58,6 @@ $(VENV)/installed.lock: requirements-dev.lock
 		fi; \
 		echo "Installing the locked packages into $(VENV) (once, a minute or two)"; \
 		"$$found" -m venv $(VENV); \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<; \
 	fi
 	@cp $< $@

@@ -101,9 +101,11 @@ class TestImage:
         assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
         assert allowed == copied
 
-    def test_every_package_is_installed_with_its_hash(self, dockerfile: str):
+    def test_every_package_is_installed_with_its_hash_and_nothing_besides(self, dockerfile: str):
+        """An installer that resolves again picks releases that are newer than the lock, and stops at their missing hashes."""
+        assert "--no-deps --require-hashes -r $<" in (ROOT / "Makefile").read_text()
         for line in re.findall(r"pip\S* .*install .*", dockerfile):
-            assert "--require-hashes" in line or "--no-index" in line, line
+            assert "--no-deps --require-hashes" in line or "--no-deps --no-index" in line, line
         for name in re.findall(r"-r (\S+)", dockerfile):
             pins = [line for line in (ROOT / name).read_text().splitlines() if re.match(r"[a-z]", line)]
             assert pins
