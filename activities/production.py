@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.ports import ImageLinks, Manufacturer, OrderBook
 from models.artwork import PrintFile, sha256_of
-from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown, ProviderUnavailable
+from models.errors import AlreadyExists, IntegrityBroken, OrderPipelineError, OutcomeUnknown
 from models.production import (
     Announcement,
     AnnouncePayment,
@@ -94,18 +94,23 @@ class ProductionActivities:
             )
         )
         picture_url = await self._checked_link(request.order_id, request.print_file, request.at)
+        return await uninterrupted(self._order(request, reference, picture_url))
+
+    async def _order(self, request: SubmitOrder, reference: PrintReference, picture_url: str) -> Submission:
         try:
-            submission = await uninterrupted(
-                self._manufacturer.submit_order(
-                    reference=reference,
-                    payment_reference=request.payment_reference,
-                    product=request.product,
-                    picture_url=picture_url,
-                )
+            submission = await self._manufacturer.submit_order(
+                reference=reference,
+                payment_reference=request.payment_reference,
+                product=request.product,
+                picture_url=picture_url,
             )
         except AlreadyExists as known:
             with _ordered(reference):
                 submission = await self._found(reference, request.product.device_id, known)
+        except OrderPipelineError:
+            raise
+        except Exception as bug:
+            raise OutcomeUnknown(f"{reference} may have been sent: {bug!r}", provider="manufacturer") from bug
         with _ordered(reference):
             await self._orders.record_submission(request.order_id, submission, request.enters)
         return submission
@@ -160,18 +165,20 @@ def _ordered(reference: PrintReference) -> Iterator[None]:
     """From here on the manufacturer has the order: no failure may be read as if nothing had been done."""
     try:
         yield
-    except (ProviderUnavailable, IntegrityBroken) as failure:
-        message = f"the manufacturer has {reference}, but then: {failure.message}"
+    except OutcomeUnknown:
+        raise
+    except Exception as failure:
+        message = f"the manufacturer has {reference}, but then: {failure}"
         raise OutcomeUnknown(message, provider="manufacturer") from failure
 
 
 async def uninterrupted(call: Coroutine[Any, Any, T]) -> T:
-    """Let an irreversible call finish although the worker is told to stop: its outcome must not be lost half-way."""
+    """Let an irreversible call finish although its order is cancelled or the worker is told to stop.
+
+    Its outcome must not be lost half-way, so what it returns or raises is the only answer, however often it is interrupted.
+    """
     task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if task.cancelled():
-            raise
-        return task.result()
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    return task.result()

@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from config.codec import EncryptedPayloadCodec
 from config.groups import TemporalSettings
-from config.interceptors import ErrorTranslation, LogContext
+from config.interceptors import ErrorTranslation, Heartbeats, LogContext
 
 SearchAttributeKeys = Iterable[SearchAttributeKey[Any]]
 
@@ -43,7 +43,7 @@ def pipeline_plugin(settings: TemporalSettings) -> SimplePlugin:
         "pimpmycase",
         data_converter=data_converter(settings),
         # The earlier one is the outer one: a translated error is logged with its context.
-        interceptors=[LogContext(), ErrorTranslation()],
+        interceptors=[LogContext(), ErrorTranslation(), Heartbeats()],
     )
 
 

@@ -61,7 +61,7 @@ class Fulfilment:
             height_mm=quote.product.height_mm,
             enters=life.progress.next(OrderStatus.PREPARING, "print file stored"),
         )
-        print_file = await life.call(
+        print_file = await life.call_until_canceled(
             ArtworkActivities.prepare_print_file,
             request,
             PRINT_FILE,
@@ -86,7 +86,7 @@ class Fulfilment:
             at=workflow.now(),
             enters=life.progress.next(OrderStatus.SUBMITTING, "payment announced to the manufacturer"),
         )
-        announcement = await life.call(
+        announcement = await life.call_until_canceled(
             ProductionActivities.announce_payment,
             request,
             ANNOUNCE,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, TimeoutType
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, ChildWorkflowError, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
@@ -149,11 +149,34 @@ class OrderLife:
         until: datetime | None = None,
     ) -> R:
         """Run one activity to its end, within its budget and not beyond `until`."""
-        left = remaining(until)
-        if left is not None:
-            budget = options.get("schedule_to_close_timeout", left)
-            options = {**options, "schedule_to_close_timeout": max(min(budget, left), SHORTEST_BUDGET)}
+        options = _within(options, until)
         return await self.undisturbed(workflow.execute_activity_method(step, request, summary=summary, **options))
+
+    async def call_until_canceled(
+        self,
+        step: Callable[[Any, A], Awaitable[R]],
+        request: A,
+        options: ActivityOptions,
+        *,
+        summary: str,
+        until: datetime | None = None,
+    ) -> R:
+        """Run one activity as `call` does, but try no more once the order is to be canceled.
+
+        Between two tries it stops at once, and fails with a cause that `is_stopped` knows. A try that is under way hears of it
+        with its next heartbeat and says itself whether anything was done.
+        """
+        running = workflow.start_activity_method(
+            step,
+            request,
+            summary=summary,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            **_within(options, until),
+        )
+        await self.wait(lambda: running.done() or self.cancel, until=None, summary="")
+        if not running.done():
+            running.cancel()
+        return await self.undisturbed(running)
 
     async def undisturbed(self, work: Awaitable[R]) -> R:
         """See something through although the platform cancels: the cancel is noted, and the next `guard` acts on it."""
@@ -228,6 +251,8 @@ class OrderLife:
             try:
                 return await step()
             except ActivityError as failure:
+                if gives_back:
+                    self.guard()
                 await self.hold(reason, describe(failure), gives_back=gives_back)
 
     async def hold(
@@ -276,6 +301,20 @@ class OrderLife:
     def _resumed(self, before: OrderStatus) -> Transition:
         by = self.retry or self.resolution
         return self.progress.next(before, "a person lets it go on" if by else "goes on by itself", by=by)
+
+
+def _within(options: ActivityOptions, until: datetime | None) -> ActivityOptions:
+    """Return the options with a budget that does not go beyond `until`."""
+    left = remaining(until)
+    if left is None:
+        return options
+    budget = options.get("schedule_to_close_timeout", left)
+    return {**options, "schedule_to_close_timeout": max(min(budget, left), SHORTEST_BUDGET)}
+
+
+def is_stopped(failure: ActivityError) -> bool:
+    """Whether an activity ended because it was told to, which it does only before it has done anything."""
+    return isinstance(failure.cause, CancelledError)
 
 
 def failure_type(failure: ActivityError | ChildWorkflowError) -> str:

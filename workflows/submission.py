@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         Submission,
         SubmitOrder,
     )
-    from workflows.life import OrderEnded, OrderLife, describe, failure_type, present
+    from workflows.life import OrderEnded, OrderLife, describe, failure_type, is_stopped, present
     from workflows.options import MANUFACTURER_LOOK_UP, STRIPE, SUBMIT
 
 UNKNOWN = {"OutcomeUnknown", "Timeout"}
@@ -51,6 +51,8 @@ class Acceptance:
             try:
                 life.submission = await self._submit()
             except ActivityError as failure:
+                if is_stopped(failure):
+                    continue
                 if failure_type(failure) in NOT_SENT:
                     await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
                     continue
@@ -75,7 +77,7 @@ class Acceptance:
             at=workflow.now(),
             enters=life.progress.next(OrderStatus.IN_PRODUCTION, "accepted by the manufacturer"),
         )
-        submission = await life.call(
+        submission = await life.call_until_canceled(
             ProductionActivities.submit_order,
             request,
             SUBMIT,

@@ -20,7 +20,7 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
-from config.interceptors import ErrorTranslation
+from config.interceptors import ErrorTranslation, Heartbeats
 from models.errors import OutcomeUnknown
 from models.order import (
     Address,
@@ -102,7 +102,7 @@ class Shop:
             max_cached_workflows=self._cached_workflows,
             workflow_runner=ValidatedOnce(restrictions=self._restrictions),
             activities=[*activities_of(orders), *activities_of(payments)],
-            interceptors=[ErrorTranslation()],
+            interceptors=[ErrorTranslation(), Heartbeats()],
         )
 
     def partners_workers(self) -> list[Worker]:
@@ -114,7 +114,7 @@ class Shop:
             MANUFACTURER_TASK_QUEUE: [*activities_of(production), *activities_of(poller)],
         }
         return [
-            Worker(self.client, task_queue=queue, activities=steps, interceptors=[ErrorTranslation()])
+            Worker(self.client, task_queue=queue, activities=steps, interceptors=[ErrorTranslation(), Heartbeats()])
             for queue, steps in activities.items()
         ]
 
@@ -260,6 +260,16 @@ class Shop:
                 return
             await self.env.sleep(step)
         raise AssertionError(f"{reached} was never reached: {self.story}")
+
+    async def until_taken(self, kind: "EventType.ValueType") -> None:
+        """Let time pass until the workflow has answered to an event of this kind."""
+        for _ in range(2_000):
+            kinds = [event.event_type for event in (await self.handle.fetch_history()).events]
+            after = kinds[kinds.index(kind) :] if kind in kinds else []
+            if EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in after:
+                return
+            await self.env.sleep(timedelta(milliseconds=20))
+        raise AssertionError(f"{EventType.Name(kind)} was never answered: {self.story}")
 
     def _is(self, reached: OrderStatus | HoldReason | Callable[[], object]) -> bool:
         if not isinstance(reached, OrderStatus | HoldReason):
