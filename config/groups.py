@@ -236,7 +236,11 @@ class WorkerSettings(Group):
     orders_concurrency: Count = 50
     artwork_concurrency: Count = 2
     """Rendering is processor and memory: about one per core."""
-    manufacturer_concurrency: Count = 10
+    manufacturer_concurrency: Count = 50
+    manufacturer_seats_per_device: Count = 8
+    """Tries for one machine that may be under way at once, of `manufacturer_concurrency`: one that hangs delays no other."""
+    manufacturer_tasks_per_second: Annotated[float, Field(gt=0)] | None = None
+    """The manufacturer's rate limit, kept by Temporal for all workers together; unset leaves what the server was told."""
     graceful_shutdown: Duration = timedelta(seconds=45)
     """How long running activities may take to finish; must outlast the longest call that moves money or prints."""
     versioning: bool = False

@@ -31,6 +31,7 @@ from models.errors import (
     AlreadyExists,
     Duplicate,
     IntegrityBroken,
+    MoneyGone,
     NeedsPerson,
     NotThere,
     NotYet,
@@ -78,6 +79,7 @@ VERDICTS: Mapping[type[OrderPipelineError], Verdict] = {
     NeedsPerson: GIVE_UP,
     NotYet: Verdict(retryable=True, benign=True),
     IntegrityBroken: GIVE_UP,
+    MoneyGone: GIVE_UP,
     # The customer is answered; nobody has to be woken for it.
     OrderRefused: Verdict(retryable=False, benign=True),
     Duplicate: GIVE_UP,

@@ -103,7 +103,7 @@ MANUFACTURER_LOOK_UP = ActivityOptions(
     start_to_close_timeout=timedelta(minutes=1),
     schedule_to_close_timeout=timedelta(hours=24),
     heartbeat_timeout=HEARTBEAT,
-    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=5)),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=10)),
 )
 """Reading changes nothing, so it is repeated whatever happened."""
 

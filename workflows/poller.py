@@ -8,7 +8,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.poller import PollerActivities
     from models.production import PollDue, PollerInput
-    from workflows.life import describe
+    from workflows.failures import describe
     from workflows.options import POLL, POLLER_IDLE_SLEEP, POLLER_SHORTEST_SLEEP
 
 STATUS_POLLER_ID = "status-poller"

@@ -34,7 +34,7 @@ from dev.postgres import Postgres
 from tests.api.world import API, NOW, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore, upload
 from tests.conftest import Infrastructure
 from tests.fakes.gateway import FakeGateway
-from tests.fakes.manufacturer import FakeManufacturer
+from tests.fakes.manufacturer import FakeManufacturer, FakeTurns
 from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE
 from workflows.order import OrderWorkflow
@@ -214,7 +214,9 @@ class Shop:
         pictures = FakeStore()
         pictures.objects.update({key: data for key, (data, _) in self.store.objects.items()})
         artwork = ArtworkActivities(pictures, FakeRenderer(), book)
-        production = ProductionActivities(self.manufacturer, book, FakeLinks(pictures))
+        production = ProductionActivities(
+            self.manufacturer, book, self.gateway, FakeLinks(pictures), pictures, FakeTurns(), seats_per_device=8
+        )
         async with (
             Worker(self.client, task_queue=ARTWORK_TASK_QUEUE, activities=activities_of(artwork)),
             Worker(self.client, task_queue=MANUFACTURER_TASK_QUEUE, activities=activities_of(production)),

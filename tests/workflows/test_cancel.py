@@ -5,7 +5,6 @@ from datetime import timedelta
 from enum import StrEnum
 
 import pytest
-from temporalio.api.enums.v1 import EventType
 
 from models.errors import ProviderUnavailable
 from models.order import CancelOutcome, HoldReason, OrderStatus
@@ -45,8 +44,7 @@ FROM_SUBMISSION = [
 async def cancel(shop: Shop, who: Who) -> "asyncio.Future[CancelOutcome] | None":
     """Ask to cancel; the wish has reached the workflow when this returns."""
     if who is Who.PLATFORM:
-        await shop.handle.cancel()
-        await shop.until_taken(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+        await shop.cancel_from_the_platform()
         return None
     update = await shop.handle.start_update(OrderWorkflow.cancel, CLERK, wait_for_stage=shop.ACCEPTED)
     return asyncio.ensure_future(update.result())
