@@ -6,7 +6,8 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Request
 
 from adapters.postgres.catalog import CatalogReader
-from api import callbacks, ports
+from api import ports
+from api.callback_bodies import read_items
 from api.checkout import Checkouts as CheckoutsService
 from api.confirmation import Confirmations as ConfirmationsService
 from api.forms import FinalImageForm, final_image_form
@@ -82,5 +83,5 @@ Health = Annotated[HealthService, Depends(_health)]
 FinalImageUpload = Annotated[FinalImageForm, Depends(final_image_form)]
 StripeEvent = Annotated[NewMessage, Depends(_stripe_event)]
 """A webhook's event whose signature was checked: a handler that names it cannot forget to."""
-CallbackItems = Annotated[list[dict[str, Any]], Depends(callbacks.read_items)]
+CallbackItems = Annotated[list[dict[str, Any]], Depends(read_items)]
 """What a callback of the manufacturer says, item by item; unverified."""

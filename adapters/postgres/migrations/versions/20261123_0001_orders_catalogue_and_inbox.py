@@ -456,6 +456,9 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("next_due_at IS NOT NULL"),
     )
+    op.create_index(
+        op.f("ix_manufacturer_references_manufacturer_id"), "manufacturer_references", ["manufacturer_id"], unique=False
+    )
     op.create_index(op.f("ix_manufacturer_references_order_id"), "manufacturer_references", ["order_id"], unique=False)
     op.create_table(
         "operator_tasks",
