@@ -12,6 +12,10 @@ class Acknowledgement(BaseModel):
     code: int
     data: Literal["success", "fail"]
 
+    @property
+    def is_success(self) -> bool:
+        return self.data == "success"
+
     @classmethod
     def success(cls) -> "Acknowledgement":
         return cls(msg="operation successful", code=200, data="success")

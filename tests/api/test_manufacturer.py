@@ -261,13 +261,6 @@ async def test_an_empty_callback_is_acknowledged(browser: httpx.AsyncClient, dat
     assert await rows(database) == []
 
 
-async def test_a_claim_of_the_storefront_proves_nothing_and_makes_us_ask(browser: httpx.AsyncClient, database: Database):
-    claim = {"third_id": "PYEN260301000001", "device_id": "CXYLOGD8OQUK", "status": 3}
-
-    assert outcome(await browser.post("/api/chinese/order/payStatus", json=claim)) == {"code": 202, "data": "fail"}
-    assert [(kind, reference) for kind, reference, _ in await rows(database)] == [("payment_claim", "PYEN260301000001")]
-
-
 async def test_a_forged_callback_cannot_take_the_place_of_a_genuine_one(browser: httpx.AsyncClient, database: Database):
     forged = {"third_id": "PYEN260301000001", "status": 3}
 
