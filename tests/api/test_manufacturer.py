@@ -66,18 +66,13 @@ async def test_every_state_is_taken(browser: httpx.AsyncClient, database: Databa
     assert [payload for _, _, payload in await rows(database)] == sent
 
 
-@pytest.mark.parametrize("word", WORDS)
-async def test_the_older_words_for_states_are_taken(browser: httpx.AsyncClient, database: Database, word: str):
-    said = {"order_id": "7", "status": word, "equipment_id": "CXYLOGD8OQUK", "chinese_order_id": "MSOR10260301000001"}
+async def test_the_older_words_for_states_are_taken(browser: httpx.AsyncClient, database: Database):
+    said = {"order_id": "7", "equipment_id": "CXYLOGD8OQUK", "chinese_order_id": "MSOR10260301000001", "notes": None}
 
-    assert outcome(await browser.post(OLDER_STATUS_UPDATE, json={**said, "notes": None, "queue_number": "007"})) == SUCCESS
-    ((kind, reference, payload),) = await rows(database)
-    assert (kind, reference, payload["status"], payload["equipment_id"]) == (
-        "order_status",
-        "MSOR10260301000001",
-        word,
-        "CXYLOGD8OQUK",
-    )
+    for word in WORDS:
+        assert outcome(await browser.post(OLDER_STATUS_UPDATE, json={**said, "status": word})) == SUCCESS
+
+    assert await rows(database) == [("order_status", "MSOR10260301000001", {**said, "status": word}) for word in WORDS]
 
 
 @pytest.mark.parametrize(
@@ -254,10 +249,10 @@ async def test_whatever_anybody_sends_is_acknowledged(browser: httpx.AsyncClient
         assert outcome(answer) == SUCCESS, (body, headers)
 
 
-@pytest.mark.parametrize("body", [b"", b" \r\n", b"\x00", b"{}", b"[]", b"[{}]", b"null"])
 @pytest.mark.parametrize("path", [PAY_STATUS, STATUS_UPDATE, OLDER_STATUS_UPDATE])
-async def test_an_empty_callback_is_acknowledged(browser: httpx.AsyncClient, database: Database, path: str, body: bytes):
-    assert outcome(await browser.post(path, content=body)) == SUCCESS
+async def test_an_empty_callback_is_acknowledged(browser: httpx.AsyncClient, database: Database, path: str):
+    for body in (b"", b" \r\n", b"\x00", b"{}", b"[]", b"[{}]", b"null"):
+        assert outcome(await browser.post(path, content=body)) == SUCCESS
     assert await rows(database) == []
 
 
