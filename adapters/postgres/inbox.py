@@ -180,9 +180,8 @@ RETURNING inbox.id, source, event_id, kind, order_id, reference, payload::text A
 
 def _is_called(name: str | None) -> ColumnElement[bool]:
     """Whether a reference is this one, by our name or the manufacturer's; nothing is called None."""
-    called = literal(
-        name, Text
-    )  # as a bound value: SQLAlchemy would turn `== None` into IS NULL, which unanswered references are
+    # A bound value: SQLAlchemy would make IS NULL of `== None`, and that is true of all references that have no name there yet.
+    called = literal(name, Text)
     return or_(ManufacturerReference.reference == called, ManufacturerReference.manufacturer_id == called)
 
 
