@@ -7,7 +7,8 @@ from fastapi import APIRouter
 
 from api.callbacks import is_storefront_claim, reference_of, to_messages
 from api.dependencies import CallbackItems, Inbox, Now, PaymentClaims
-from api.schemas.manufacturer import Acknowledgement, PayDataAnswer
+from api.problems import problems
+from api.schemas.manufacturer import CALLBACK_BODY, Acknowledgement, PayDataAnswer
 from models.errors import ProviderUnavailable
 from models.inbox import NewMessage
 
@@ -16,7 +17,7 @@ router = APIRouter(prefix="/api/chinese", tags=["manufacturer"])
 log = structlog.get_logger(__name__)
 
 
-@router.post("/order/payStatus")
+@router.post("/order/payStatus", responses=problems(413, 503), openapi_extra=CALLBACK_BODY)
 async def payment_status(items: CallbackItems, inbox: Inbox, claims: PaymentClaims, now: Now) -> Acknowledgement:
     """Take news of payments.
 
@@ -31,8 +32,13 @@ async def payment_status(items: CallbackItems, inbox: Inbox, claims: PaymentClai
     return Acknowledgement.not_yet()
 
 
-@router.post("/order/status-update")
-@router.post("/order-status-update", operation_id="order_status_under_its_older_path")
+@router.post("/order/status-update", responses=problems(413), openapi_extra=CALLBACK_BODY)
+@router.post(
+    "/order-status-update",
+    operation_id="order_status_under_its_older_path",
+    responses=problems(413),
+    openapi_extra=CALLBACK_BODY,
+)
 async def order_status(items: CallbackItems, inbox: Inbox, now: Now) -> Acknowledgement:
     """Take news of prints."""
     return await _store(inbox, to_messages("order_status", items, at=now))

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from adapters.postgres.engine import Database
 from api.callback_bodies import LONGEST_TEXT, MAX_FIELDS, MAX_ITEMS
 from models.production import ManufacturerOrderStatus, ManufacturerPaymentStatus
-from tests.api.world import FORM, as_json
+from tests.api.world import FORM, as_json, assert_problem
 
 PAYMENT = {"third_id": "PYEN260301000001", "pay_type": 5, "pay_amount": 35.0, "pay_date": "2026-03-01 12:00:00", "status": 3}
 ORDER = {"third_id": "OREN260301000001", "status": 12}
@@ -197,6 +197,10 @@ async def test_a_form_that_cannot_be_read_is_kept_as_it_came(
     assert outcome(await browser.post(STATUS_UPDATE, content=body, headers={"Content-Type": content_type})) == SUCCESS
     ((_, reference, payload),) = await rows(database)
     assert (reference, payload) == (None, {"unreadable": body.decode()})
+
+
+async def test_a_callback_that_is_too_large_for_anything_is_not_read(stranded: httpx.AsyncClient):
+    assert_problem(await stranded.post(STATUS_UPDATE, content=b"[" + b" " * 1_000_000), 413, code="body_too_large")
 
 
 async def test_news_among_nonsense_is_not_lost(browser: httpx.AsyncClient, database: Database):

@@ -65,9 +65,10 @@ class TestPrintJobs:
         await submitted(shop)
         theirs = f"MSOR10{second.removeprefix('OREN')}"
 
+        (job,) = await partner.print_jobs([pyen])
+        assert job.order_id == placed.order_id
         for name in (pyen, first, second, theirs, placed.number, placed.number.lower(), str(placed.order_id)):
-            (job,) = await partner.print_jobs([name])
-            assert job.order_id == placed.order_id, name
+            assert await partner.print_jobs([name]) == [job], name
             assert job.is_called(name), name
         assert (job.print_reference, job.manufacturer_order_id, job.queue_number) == (second, theirs, "007")
         assert not job.is_called("OREN260301999999")
