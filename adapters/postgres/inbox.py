@@ -5,7 +5,7 @@ from json import loads
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, case, exists, func, literal, select, text, union_all, update
+from sqlalchemy import ColumnElement, RowMapping, Text, case, exists, func, literal, or_, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -56,12 +56,12 @@ class PostgresInbox:
             return (await connection.execute(select(new.c.id, *wake))).first() is not None
 
     async def receive_hint(self, message: NewMessage) -> bool:
-        """Write a message down and have the poller ask about its reference, all in one statement.
+        """Write a message down and have the poller ask about what it names, all in one statement.
 
         False for one that came before, which changes nothing. One that names no reference of ours is left for the drainer.
         """
         reference = ManufacturerReference.reference
-        known = select(reference).where(reference == message.reference).cte("known")
+        known = select(reference).where(_is_called(message.reference)).cte("known")
         is_known = exists(select(known.c.reference))
         columns = Message.__table__.c
         values: dict[str, Any] = {
@@ -87,7 +87,7 @@ class PostgresInbox:
             .returning(reference)
             .cte("due")
         )
-        ask = select(notify(REFERENCES_CHANNEL, due.c.reference)).scalar_subquery()
+        ask = select(func.count(notify(REFERENCES_CHANNEL, due.c.reference))).scalar_subquery()
         wake = case((~is_known, notify(INBOX_CHANNEL, literal(message.source.value))))
         async with self._database.connect() as connection:
             return (await connection.execute(select(new.c.id, ask, wake))).first() is not None
@@ -137,10 +137,10 @@ class PostgresInbox:
         return status is not None and status.is_final
 
     async def make_due(self, reference: str, *, at: datetime) -> bool:
-        """Have the poller ask about a PYEN or OREN now, and wake it; False for one that we never gave out."""
+        """Have the poller ask about a PYEN or OREN, or by the manufacturer's own id, and wake it; False for one of nobody."""
         due = (
             update(ManufacturerReference)
-            .where(ManufacturerReference.reference == reference)
+            .where(_is_called(reference))
             .values(next_due_at=at)
             .returning(ManufacturerReference.reference)
             .cte("due")
@@ -176,6 +176,13 @@ FROM due WHERE inbox.id = due.id
 RETURNING inbox.id, source, event_id, kind, order_id, reference, payload::text AS payload, attempts, received_at,
     EXISTS (SELECT FROM inbox o WHERE o.subject = inbox.subject AND o.id <> inbox.id AND o.next_attempt_at <= :at) AS is_followed
 """)
+
+
+def _is_called(name: str | None) -> ColumnElement[bool]:
+    """Whether a reference is this one, by our name or the manufacturer's; nothing is called None."""
+    # A bound value: SQLAlchemy would make IS NULL of `== None`, and that is true of all references that have no name there yet.
+    called = literal(name, Text)
+    return or_(ManufacturerReference.reference == called, ManufacturerReference.manufacturer_id == called)
 
 
 def _message(row: RowMapping) -> InboxMessage:
