@@ -96,7 +96,7 @@ class Acceptance:
         return submission
 
     def _expected_money(self) -> ExpectedMoney | None:
-        """What must still be there; not for a further print attempt, which a person grants whatever was given back as a favour."""
+        """What must still be there; a further print attempt is granted by a person, whatever went back as a favour."""
         life = self._life
         if life.payment is None or life.print_attempt > 1:
             return None
