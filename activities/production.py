@@ -31,7 +31,7 @@ from models.production import (
 T = TypeVar("T")
 
 PICTURE_LINK_LIFETIME = timedelta(days=30)
-"""Longer than an order ever waits to be printed; a resubmission makes a new link."""
+"""Longer than an order ever waits to be printed. The front door closes it earlier: when the case is printed, or never will be."""
 
 
 class ProductionActivities:

@@ -149,7 +149,7 @@ def build_services(
         catalog=CatalogReader(database),
         orders=orders,
         inbox=PostgresInbox(database),
-        pictures=Pictures(store, PostgresUploads(database), links, clock=clock),
+        pictures=Pictures(store, PostgresUploads(database), partner_orders, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         checkouts=Checkouts(
             order_client,

@@ -8,7 +8,7 @@ from uuid import UUID
 from models.artwork import Upload
 from models.inbox import NewMessage
 from models.order import CheckoutRequest, Quote
-from models.tracking import OrderView, PaymentStanding, PrintJob
+from models.tracking import OrderView, PaymentStanding, PrintFileStanding, PrintJob
 
 
 class Uploads(Protocol):
@@ -42,6 +42,9 @@ class PartnerOrders(Protocol):
 
     async def payment(self, reference: str) -> PaymentStanding | None:
         """Find a payment by our reference (PYEN) or the manufacturer's own id."""
+
+    async def print_file(self, order_id: UUID) -> PrintFileStanding | None:
+        """Say whether the print file of an order may still be fetched; None for an order that nobody knows."""
 
     async def print_jobs(self, names: Sequence[str]) -> list[PrintJob]:
         """Find orders by whatever the manufacturer calls them; a name that nobody has is passed over."""

@@ -12,11 +12,7 @@ from adapters.links import Audience, SignedImageLinks
 from api.errors import NotFound
 from models.artwork import ImageLink
 from models.errors import OrderRefused, RefusalCode
-from models.order import OrderStatus
-from models.tracking import PrintJob
-
-KEPT_AFTER_COMPLETION = timedelta(days=7)
-"""How long after an order's end its print file is still given out."""
+from models.tracking import PRINT_FILE_SHOWN, PrintJob
 
 NOT_THEIRS = "There is no order of this name that was given to you for printing."
 
@@ -39,10 +35,10 @@ class PrintLinks:
         now = self._clock()
         if job.print_reference is None or job.print_sha256 is None:
             raise NotFound(NOT_THEIRS)
-        if job.status.is_final and job.status is not OrderStatus.COMPLETED:
+        if job.must_not_be_printed:
             raise OrderRefused("This order was cancelled. It must not be printed.", code=RefusalCode.ORDER_CLOSED)
-        if job.status is OrderStatus.COMPLETED and now - job.entered_at > KEPT_AFTER_COMPLETION:
-            message = f"This order was completed more than {KEPT_AFTER_COMPLETION.days} days ago."
+        if not job.is_shown(now):
+            message = f"This order was printed more than {PRINT_FILE_SHOWN.days} days ago."
             raise OrderRefused(message, code=RefusalCode.ORDER_CLOSED)
         name = f"{job.print_sha256}.png"
         link = self._links.link(name, audience=Audience.MANUFACTURER, expires_at=now + lifetime, order_id=job.order_id)

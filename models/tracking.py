@@ -1,5 +1,6 @@
 """What is shown of an order: where it stands, how it came there, what a person must do about it."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -97,7 +98,31 @@ class PaymentStanding(Contract):
     reading: int | None
 
 
-class PrintJob(Contract):
+PRINT_FILE_SHOWN = timedelta(days=7)
+"""How long after the print its file is still given out."""
+
+
+class PrintFileStanding(Contract):
+    """Whether the print file of an order may still be fetched.
+
+    Attributes:
+        printed_at: When the print attempt accepted last was printed; None while it is not.
+    """
+
+    status: OrderStatus
+    printed_at: Instant | None
+
+    @property
+    def must_not_be_printed(self) -> bool:
+        """Whether the order ended without a case: its money went back, so nothing may be made of it any more."""
+        return self.status.is_final and self.status is not OrderStatus.COMPLETED
+
+    def is_shown(self, at: datetime) -> bool:
+        """Whether a link opens the file at this moment."""
+        return not self.must_not_be_printed and (self.printed_at is None or at - self.printed_at <= PRINT_FILE_SHOWN)
+
+
+class PrintJob(PrintFileStanding):
     """An order as those see it who print it: no customer, no money, no design.
 
     Attributes:
@@ -108,7 +133,6 @@ class PrintJob(Contract):
     order_id: UUID
     number: str
     names: tuple[str, ...]
-    status: OrderStatus
     entered_at: Instant
     placed_at: Instant
     device_id: str

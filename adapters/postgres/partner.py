@@ -13,7 +13,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.statements import ORDER_NUMBER
 from models.order import OrderStatus
 from models.payment import Money
-from models.tracking import PaymentStanding, PrintJob
+from models.tracking import PaymentStanding, PrintFileStanding, PrintJob
 
 _ORDER_NUMBER = re.compile(r"PMC-(?P<number>[0-9]{1,18})", re.IGNORECASE)
 
@@ -47,6 +47,12 @@ class PostgresPartnerOrders:
         """Return the last orders that a machine was given, newest first."""
         return await self._jobs(_OF_DEVICE, device_id=device_id, limit=limit)
 
+    async def print_file(self, order_id: UUID) -> PrintFileStanding | None:
+        """Return whether the print file of an order may still be fetched; None for an order that nobody knows."""
+        async with self._database.connect() as connection:
+            row = (await connection.execute(_PRINT_FILE, {"order_id": order_id})).mappings().first()
+        return None if row is None else PrintFileStanding.model_validate(dict(row))
+
     async def _jobs(self, statement: TextClause, **values: Any) -> list[PrintJob]:
         async with self._database.connect() as connection:
             rows = (await connection.execute(statement, values)).mappings().all()
@@ -69,10 +75,20 @@ ORDER BY r.reference = :reference DESC, r.reference DESC
 LIMIT 1
 """)
 
+_STANDING = """
+o.status,
+(SELECT max(e.at) FROM order_events e
+ WHERE e.order_id = o.id AND e.status IN ('printed', 'to_ship', 'ready_for_collection') AND e.version > coalesce(
+     (SELECT max(version) FROM order_events s WHERE s.order_id = o.id AND s.status IN ('submitting', 'in_production')), 0)
+) AS printed_at
+"""
+
+_PRINT_FILE = text(f"SELECT {_STANDING} FROM orders o WHERE o.id = :order_id")
+
 _JOB = f"""
-SELECT o.id AS order_id, {ORDER_NUMBER} AS number, o.status, o.entered_at, o.placed_at, o.device_id, o.brand_name, o.model_name,
-       o.shell_id, o.payment_reference, o.print_reference, o.manufacturer_order_id, o.manufacturer_status, o.queue_number,
-       o.print_sha256,
+SELECT {_STANDING}, o.id AS order_id, {ORDER_NUMBER} AS number, o.entered_at, o.placed_at, o.device_id,
+       o.brand_name, o.model_name, o.shell_id, o.payment_reference, o.print_reference, o.manufacturer_order_id,
+       o.manufacturer_status, o.queue_number, o.print_sha256,
        ARRAY(SELECT DISTINCT name FROM manufacturer_references r, unnest(ARRAY[r.reference, r.manufacturer_id]) AS name
              WHERE r.order_id = o.id AND name IS NOT NULL) AS names
 FROM orders o

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,7 +19,7 @@ from models.order import OrderStatus, PlacedOrder
 from models.production import ManufacturerOrderId, PrintReference, ReferenceKind, Submission
 from tests.adapters.postgres.shop import Shop, step
 from tests.api.conftest import browser_of, running
-from tests.api.world import API, NOW, PARTNER_KEYS, Clock, MemoryStore, assert_problem
+from tests.api.world import API, NOW, PARTNER_KEYS, Clock, MemoryStore, assert_problem, path_of
 
 DEVICE = "DEFAULTUK001"
 KEY = {"Authorization": f"Bearer {PARTNER_KEYS[0]}"}
@@ -42,10 +42,16 @@ class Printed:
     placed: PlacedOrder
     pyen: str
     oren: str
+    version: int = 2
 
     @property
     def theirs(self) -> str:
         return "MSOR10260301000001"
+
+    async def enters(self, status: OrderStatus, *, at: datetime) -> None:
+        """Let it take its next step."""
+        self.version += 1
+        await self.shop.orders.record(step(self.placed.order_id, self.version, status).model_copy(update={"at": at}))
 
     async def stands(self, status: str, **facts: Any) -> None:
         """Put it where a test wants it."""
@@ -298,16 +304,33 @@ class TestLinks:
             ([], "This order was cancelled. It must not be printed.")
         ]
 
-    async def test_a_week_after_its_end_an_orders_print_file_is_not_given_out_any_more(
-        self, browser: httpx.AsyncClient, printed: Printed
+    async def test_a_week_after_the_print_the_file_is_not_given_out_nor_shown_any_more(
+        self, browser: httpx.AsyncClient, printed: Printed, clock: Clock
     ):
         path = f"order/{printed.oren}/download-links"
-        await printed.stands("completed", entered_at=NOW - timedelta(days=7))
-        assert len((await ask(browser, path))["download_links"]) == 1
+        await printed.enters(OrderStatus.PRINTED, at=clock.now - timedelta(days=7))
+        (link,) = (await ask(browser, path))["download_links"]
+        assert (await browser.get(path_of(link["url"]))).content == PRINT_FILE
 
-        await printed.stands("completed", entered_at=NOW - timedelta(days=7, seconds=1))
+        clock.now += timedelta(seconds=1)
 
         assert_problem(await browser.get(f"/api/chinese/{path}", headers=KEY), 409, code="order_closed")
+        assert_problem(await browser.get(path_of(link["url"])), 403)
+
+    async def test_what_is_printed_once_more_is_shown_again(self, browser: httpx.AsyncClient, printed: Printed, clock: Clock):
+        await printed.enters(OrderStatus.PRINTED, at=clock.now - timedelta(days=30))
+        await printed.enters(OrderStatus.IN_PRODUCTION, at=clock.now)
+        (link,) = (await ask(browser, f"order/{printed.oren}/download-links"))["download_links"]
+        assert (await browser.get(path_of(link["url"]))).content == PRINT_FILE
+
+    @pytest.mark.parametrize("status", ["canceled", "failed", "expired"])
+    async def test_a_machine_that_comes_late_for_the_file_of_an_order_that_ended_without_a_case_gets_none(
+        self, browser: httpx.AsyncClient, printed: Printed, status: str
+    ):
+        """Its money went back: whatever the machine has kept in its queue, no case is made for nothing."""
+        (link,) = (await ask(browser, f"order/{printed.oren}/download-links"))["download_links"]
+        await printed.stands(status)
+        assert_problem(await browser.get(path_of(link["url"])), 403)
 
     async def test_a_batch_is_good_for_a_day_and_names_what_is_not_found(
         self, browser: httpx.AsyncClient, printed: Printed, clock: Clock

@@ -170,3 +170,7 @@ def assert_problem(answer: httpx.Response, status: int, *, code: str | None = No
     if code is not None:
         assert body["code"] == code
     return dict(body)
+
+
+def path_of(url: str) -> str:
+    return url.removeprefix(API)
