@@ -236,7 +236,7 @@ async def count(shop: Shop, stock: int, *, at: datetime) -> None:
         height_mm=145.12,
         stock=stock,
     )
-    await shop.stock.store_stock("DEFAULTUK001", [level], at)
+    await shop.count([level], at=at)
 
 
 async def sellable(shop: Shop) -> int:
