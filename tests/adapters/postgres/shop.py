@@ -70,10 +70,17 @@ class Shop:
         return await self.orders.place(place_order(request, attempt=attempt))
 
     async def count(
-        self, levels: Sequence[StockLevel], *, at: datetime = NOW, brand: str = "iphone", device: str = "DEFAULTUK001"
+        self,
+        levels: Sequence[StockLevel],
+        *,
+        at: datetime = NOW,
+        brand: str = "iphone",
+        device: str = "DEFAULTUK001",
+        known_gone: Sequence[int] | None = None,
     ) -> Findings:
-        """Have a machine's list of a brand stored; asked for, as always, after what is known to be gone."""
-        known_gone = await self.stock.known_gone(device)
+        """Have a machine's list of a brand stored, asked for after what is known to be gone by now, or was known before."""
+        if known_gone is None:
+            known_gone = await self.stock.known_gone(device)
         return await self.stock.store_stock(
             StockCount(device_id=device, brand_id=brand, levels=tuple(levels), taken_at=at, known_gone=tuple(known_gone))
         )
