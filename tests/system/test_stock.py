@@ -270,10 +270,12 @@ class TestTheLastShell:
         await (await design(world, IPHONE_13)).checkout()
 
 
-@pytest.mark.parametrize("round_number", range(4))
-async def test_counting_all_the_time_while_everybody_buys_sells_each_shell_once(world: World, round_number: int):
+@pytest.mark.parametrize("phone", [XS_MAX, MINI, AIR, PRO_MAX_17], ids=lambda phone: phone.name)
+@pytest.mark.parametrize("line", ["answers at once", "answers after the next pick"])
+async def test_counting_all_the_time_while_everybody_buys_sells_each_shell_once(
+    world: World, slow_count: "SlowCount", phone: Phone, line: str
+):
     """Three shells, waves of buyers, cases that are printed meanwhile, and three counts under way at every moment."""
-    phone = (XS_MAX, MINI, AIR, PRO_MAX_17)[round_number]
     refused_before = len(await world.manufacturer.ledger("call_refused"))
     await fill(world, phone, 0)
     await fill(world, phone, 3)
@@ -281,9 +283,20 @@ async def test_counting_all_the_time_while_everybody_buys_sells_each_shell_once(
     assert before == (3, 0)
     done = asyncio.Event()
 
+    async def picks() -> int:
+        (row,) = await world.rows("SELECT count(picked_up_at) AS n FROM stock_holds")
+        return int(row["n"])
+
     async def count_all_the_time() -> None:
         while not done.is_set():
-            await sync(world)
+            if line == "answers at once":
+                await sync(world)
+                continue
+            before = await picks()
+            counting = await slow_count.begin()
+            while await picks() == before and not done.is_set():
+                pass
+            await slow_count.arrive(counting)
 
     async def try_to_buy() -> Case | None:
         case = await design(world, phone)
