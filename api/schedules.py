@@ -21,7 +21,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from config.groups import StockSettings
@@ -38,6 +38,8 @@ SPREAD = 10
 """Each start is put off by up to a tenth of the interval: machines are not all counted in the same second."""
 SHORTEST_CATCHUP = timedelta(seconds=10)
 """Temporal's own minimum."""
+AFTER_ORDERS = Priority(priority_key=5)
+"""The last of five: a manufacturer that is slow to list its shells must not keep orders from being submitted."""
 RETRY_PAUSE = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
@@ -111,6 +113,7 @@ def _stock_schedule(device_id: str, settings: StockSettings) -> Schedule:
         StockSync(device_id=device_id),
         id=stock_schedule_id(device_id),
         task_queue=ORDERS_TASK_QUEUE,
+        priority=AFTER_ORDERS,
         static_summary=f"counts the shells in {device_id}",
         typed_search_attributes=TypedSearchAttributes([SearchAttributePair(MACHINE_ID, device_id)]),
     )
@@ -123,6 +126,7 @@ def _brand_schedule(settings: StockSettings) -> Schedule:
         BrandSync(),
         id=BRANDS_ID,
         task_queue=ORDERS_TASK_QUEUE,
+        priority=AFTER_ORDERS,
         static_summary="reads the manufacturer's list of brands",
     )
     return _every(settings.brands_interval, action)

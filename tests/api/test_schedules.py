@@ -69,6 +69,7 @@ async def test_every_machine_in_service_has_one_and_the_brands_have_one(client: 
     schedule = (await described(client, ONE)).schedule
     assert isinstance(schedule.action, ScheduleActionStartWorkflow)
     assert (schedule.action.workflow, schedule.action.task_queue) == ("StockSyncWorkflow", ORDERS_TASK_QUEUE)
+    assert schedule.action.priority.priority_key == 5
     assert schedule.spec.intervals[0].every == SETTINGS.interval
     assert schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
     assert schedule.policy.catchup_window == SETTINGS.interval
