@@ -21,18 +21,22 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
+from activities.stock import StockActivities
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
+from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.device_turns import PostgresDeviceTurns
 from adapters.postgres.engine import Database
 from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.notifications import listening
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.reference_book import PostgresReferenceBook
+from adapters.postgres.stock_book import PostgresStockBook
 from adapters.r2 import open_store
 from adapters.rendering.renderer import PillowRenderer
 from adapters.stripe.gateway import connect as stripe_gateway
 from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL, InboxDrainer
+from api.schedules import keep_schedules_until_done
 from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
 from config.telemetry import create_runtime
@@ -41,8 +45,9 @@ from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDER
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow]
 
 LINK_TIMEOUT = 30.0
 """Seconds for reading one print file back through the front door."""
@@ -63,9 +68,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         for worker in workers:
             await stack.enter_async_context(worker)
         drainer = asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(notifications))
-        stack.push_async_callback(_stop, drainer)
+        tasks = [drainer]
+        if ORDERS_TASK_QUEUE in settings.worker.task_queues:
+            devices = CatalogReader(database).devices
+            tasks.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock)))
+        for task in tasks:
+            stack.push_async_callback(_stop, task)
         log.info("worker serves", task_queues=settings.worker.task_queues)
-        await _until_stopped(stop, drainer)
+        await _until_stopped(stop, *tasks)
         log.info("worker stops: running activities finish first")
 
 
@@ -87,6 +97,7 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     seats = settings.worker.manufacturer_seats_per_device
     production = ProductionActivities(partner, book, gateway, links, store, turns, seats_per_device=seats)
     poller = PollerActivities(partner, PostgresReferenceBook(database))
+    stock = StockActivities(partner, PostgresStockBook(database), stale_after=settings.stock.stale_after)
 
     activities: dict[str, list[Callable[..., Any]]] = {
         ORDERS_TASK_QUEUE: [
@@ -108,6 +119,9 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
             production.find_submission,
             production.read_production,
             poller.poll_due,
+            stock.plan_count,
+            stock.count_stock,
+            stock.read_brand_list,
         ],
     }
     return [_worker(client, queue, activities[queue], settings.worker) for queue in settings.worker.task_queues]
@@ -141,13 +155,14 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     return WorkerDeploymentConfig(version=version, use_worker_versioning=True, default_versioning_behavior=behavior)
 
 
-async def _until_stopped(stop: asyncio.Event, drainer: asyncio.Task[None]) -> None:
-    """Wait for the signal; a drainer that dies is a bug that must not go unnoticed, so it takes the process down."""
+async def _until_stopped(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
+    """Wait for the signal; a task that dies is a bug that must not go unnoticed, so it takes the process down."""
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopped, drainer], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if drainer.done():
-        drainer.result()
+    pending: set[asyncio.Task[Any]] = {stopped, *tasks}
+    while stopped in pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -37,6 +37,7 @@ from models.production import (
     StockLevel,
     Submission,
 )
+from models.stock import Findings, StockCount, StockedBrand
 
 
 class PaymentGateway(Protocol):
@@ -218,6 +219,27 @@ class ReferenceBook(Protocol):
 
     async def next_due(self) -> datetime | None:
         """Return when the next reference is due, None when none waits."""
+
+
+class StockBook(Protocol):
+    """What the manufacturer's lists said, and when they were asked for; one as old as what is stored changes nothing."""
+
+    async def brands_to_count(self) -> list[StockedBrand]:
+        """Return the brands whose shells are counted."""
+
+    async def known_gone(self, device_id: str) -> list[int]:
+        """Return the open holds of a machine whose shells are known to have left its shelf: to be asked before the machine is."""
+
+    async def store_stock(self, count: StockCount) -> Findings:
+        """Write a machine's list of a brand, end the holds that it must know of, and return what differs from before."""
+
+    async def store_brands(self, brands: Sequence[ManufacturerBrand], *, taken_at: datetime) -> Findings:
+        """Write the list of brands, and return what differs from before."""
+
+    async def record_failure(
+        self, reason: str, *, at: datetime, device_id: str | None = None, brand_id: str | None = None
+    ) -> datetime | None:
+        """Write that a list could not be had, and return how old the one is that stands; None where there is none."""
 
 
 class Inbox(Protocol):

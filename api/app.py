@@ -19,13 +19,14 @@ from adapters.postgres.engine import Database
 from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.orders import PostgresOrders
 from adapters.postgres.partner import PostgresPartnerOrders
+from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
 from adapters.r2 import open_store
 from api import errors, openapi
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
-from api.health import DATABASE, Health
+from api.health import DATABASE, Health, fresh_stock
 from api.middleware.body_limit import BodyLimit
 from api.middleware.context import RequestContext
 from api.middleware.cors import Cors
@@ -166,7 +167,12 @@ def build_services(
         partner_orders=partner_orders,
         print_links=PrintLinks(links, clock=clock),
         health=Health(
-            {DATABASE: database.ping, "temporal": client.service_client.check_health, "object_store": store.probe},
+            {
+                DATABASE: database.ping,
+                "temporal": client.service_client.check_health,
+                "object_store": store.probe,
+                "stock": fresh_stock(PostgresStockBook(database), clock, settings.stock.stale_after),
+            },
         ),
     )
 

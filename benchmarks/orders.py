@@ -28,7 +28,7 @@ from dev.emulators.remote import Remote
 from dev.emulators.stripe.remote import RemoteStripe
 from dev.process import Command, RunnerError, python
 from dev.runner import stopped_by_signals
-from dev.stock import refresh_stock
+from dev.stock import count_stock
 from dev.storefront import operators_client
 from dev.supervisor import Service
 from dev.temporary import World, temporary_world
@@ -181,7 +181,7 @@ async def _fill_machines(world: World, *, pieces: int) -> None:
         for device_id, device in (await machines.call("GET", "/devices")).items():
             for shell_id in device["stock"]:
                 await machines.call("PUT", f"/devices/{device_id}/stock", {"mobile_shell_id": shell_id, "stock": pieces})
-    await refresh_stock(world.ports, world.env)
+    await count_stock(world.env)
 
 
 def _skeleton_worker(world: World) -> Service:

@@ -289,6 +289,24 @@ class OrderSettings(Group):
         return self
 
 
+class StockSettings(Group):
+    """How often the manufacturer's lists are read, and when they count as old."""
+
+    interval: Duration = timedelta(minutes=5)
+    """Between two counts of a machine."""
+    brands_interval: Duration = timedelta(hours=6)
+    """Between two readings of the list of brands."""
+    stale_after: Duration = timedelta(minutes=30)
+    """From this age on `/health` says that a count is stale; it is sold by all the same."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.stale_after < 2 * self.interval:
+            message = "STOCK_STALE_AFTER must be at least twice STOCK_INTERVAL, or every count would be stale before the next one"
+            raise ValueError(message)
+        return self
+
+
 class LoggingSettings(Group):
     """What is logged, and for whose eyes."""
 

@@ -27,6 +27,7 @@ from config.groups import (
     ManufacturerSettings,
     OperatorSettings,
     OrderSettings,
+    StockSettings,
     StorageSettings,
     StorefrontSettings,
     StripeSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "OrderSettings",
     "Settings",
     "SettingsError",
+    "StockSettings",
     "StorageSettings",
     "StorefrontSettings",
     "StripeSettings",
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
     order: OrderSettings = OrderSettings()
+    stock: StockSettings = StockSettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -123,3 +123,12 @@ POLLER_SHORTEST_SLEEP = timedelta(seconds=1)
 REFUND_LOOK = timedelta(hours=1)
 """Stripe settles a pending refund in days and tells us by webhook; this is how often we ask by ourselves."""
 REFUND_NEEDS_A_PERSON = timedelta(days=5)
+
+COUNT = ActivityOptions(
+    task_queue=MANUFACTURER_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=1),
+    schedule_to_close_timeout=timedelta(minutes=3),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(seconds=30)),
+)
+"""One of the manufacturer's lists; the next count makes up for one that failed."""

@@ -167,7 +167,7 @@ WHERE m.brand_id = :brand_id AND m.is_available
 _STOCK_ITEMS = text(f"""
 WITH {_DEVICE}
 SELECT m.manufacturer_model_id AS model_id, m.display_name AS model_name, s.id AS shell_id, s.width_mm, s.height_mm,
-       greatest(l.stock - l.held, 0) AS sellable
+       greatest(l.stock - l.held, 0) AS sellable, l.taken_at
 FROM stock_levels l
 JOIN device ON device.id = l.device_id
 JOIN shells s ON s.id = l.shell_id

@@ -189,6 +189,10 @@ def test_an_empty_variable_is_a_missing_one():
             "ORDER_CHECKOUT_LIFETIME must be at least 30m and less than 24h: Stripe takes nothing else.",
         ),
         (
+            {"STOCK_INTERVAL": "20m"},
+            "STOCK_STALE_AFTER must be at least twice STOCK_INTERVAL, or every count would be stale before the next one.",
+        ),
+        (
             {"WORKER_GRACEFUL_SHUTDOWN": "30s"},
             "WORKER_GRACEFUL_SHUTDOWN must be longer than 30s, which STRIPE_TIMEOUT and MANUFACTURER_TIMEOUT allow: ",
         ),

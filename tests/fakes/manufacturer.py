@@ -35,6 +35,9 @@ class FakeManufacturer:
         self.payment_references: list[PaymentReference] = []
         self.states: dict[PrintReference, ManufacturerOrderStatus] = {}
         self.first_state = ManufacturerOrderStatus.WAITING_TO_PRINT
+        self.listed_brands: list[ManufacturerBrand] = []
+        self.shelves: dict[tuple[str, str], list[StockLevel]] = {}
+        """By device and the manufacturer's id of the brand."""
 
     async def announce_payment(
         self, *, reference: PaymentReference, model_id: str, device_id: str, amount: int, at_machine: bool
@@ -85,10 +88,12 @@ class FakeManufacturer:
         return [self._submission(reference) for reference in self.accepted]
 
     async def brands(self) -> list[ManufacturerBrand]:
-        return []
+        await self.faults.before("brands")
+        return self.listed_brands
 
     async def stock(self, *, device_id: str, brand_id: str) -> list[StockLevel]:
-        return []
+        await self.faults.before(f"stock {device_id} {brand_id}")
+        return self.shelves.get((device_id, brand_id), [])
 
 
 class FakeTurns:

@@ -7,12 +7,13 @@ Record anew only when no order that runs the old way is left. A change that has 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretBytes
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from api.handles import refund_handle
 from config.fields import Key
@@ -22,12 +23,14 @@ from models.errors import NeedsPerson, ProviderUnavailable
 from models.order import HoldReason, OrderStatus
 from models.payment import RefundState
 from models.production import ManufacturerOrderStatus, PollerInput, ProductionStage
+from models.stock import BrandSync, StockSync
 from tests.workflows.server import time_skipping
 from tests.workflows.shop import CLERK, Shop
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import STATUS_POLLER_ID, StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 FOLDER = Path(__file__).parent
 
@@ -148,6 +151,25 @@ async def poller(shop: Shop) -> WorkflowHandle[Any, Any]:
     return handle
 
 
+async def stock(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A machine of which one brand could be counted at the second try, and another one not at all."""
+    shop.manufacturer.faults.fail("stock DEV BR1", ProviderUnavailable("down", provider="manufacturer"))
+    shop.manufacturer.faults.fail("stock DEV BR2", NeedsPerson("¿?", provider="manufacturer"))
+    handle = await shop.client.start_workflow(
+        StockSyncWorkflow.run, StockSync(device_id="DEV"), id="stock-DEV", task_queue=ORDERS_TASK_QUEUE
+    )
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    return handle
+
+
+async def brands(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """The list of brands."""
+    handle = await shop.client.start_workflow(BrandSyncWorkflow.run, BrandSync(), id="brands", task_queue=ORDERS_TASK_QUEUE)
+    await handle.result()
+    return handle
+
+
 SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]]]]] = {
     "completed": (RETIRED_KEY, completed),
     "expired": (CURRENT_KEY, expired),
@@ -158,6 +180,8 @@ SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]
     "canceled_while_the_manufacturer_was_down": (CURRENT_KEY, canceled_while_the_manufacturer_was_down),
     "refund": (CURRENT_KEY, refund),
     "poller": (CURRENT_KEY, poller),
+    "stock": (CURRENT_KEY, stock),
+    "brands": (CURRENT_KEY, brands),
 }
 
 

@@ -85,6 +85,11 @@ class World:
         async with self.rows_database.connect() as connection:
             return [dict(row) for row in (await connection.execute(text(statement), values)).mappings()]
 
+    async def execute(self, statement: str) -> None:
+        """Change the database as nobody of ours would."""
+        async with self.rows_database.connect() as connection:
+            await connection.execute(text(statement))
+
     async def count(self, table: str) -> int:
         return int((await self.rows(f"SELECT count(*) AS n FROM {table}"))[0]["n"])  # noqa: S608 - a test's own constant
 

@@ -20,6 +20,7 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
+from activities.stock import StockActivities
 from config.interceptors import ErrorTranslation, Heartbeats
 from models.errors import OutcomeUnknown
 from models.order import (
@@ -43,10 +44,12 @@ from tests.fakes.gateway import FakeGateway
 from tests.fakes.manufacturer import FakeManufacturer, FakeReferenceBook, FakeTurns
 from tests.fakes.order_book import FakeOrderBook
 from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
+from tests.fakes.stock_book import FakeStockBook
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 R = TypeVar("R")
 
@@ -90,6 +93,7 @@ class Shop:
         self.renderer = FakeRenderer()
         self.manufacturer = FakeManufacturer()
         self.references = FakeReferenceBook()
+        self.stock = FakeStockBook()
         self.order_id = uuid.uuid4()
         self.production = ProductionActivities(
             self.manufacturer,
@@ -107,7 +111,7 @@ class Shop:
         return Worker(
             self.client,
             task_queue=ORDERS_TASK_QUEUE,
-            workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
+            workflows=[OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow],
             max_cached_workflows=self._cached_workflows,
             workflow_runner=ValidatedOnce(restrictions=self._restrictions),
             activities=[*activities_of(orders), *activities_of(payments)],
@@ -117,9 +121,10 @@ class Shop:
     def partners_workers(self) -> list[Worker]:
         artwork = ArtworkActivities(self.store, self.renderer, self.orders)
         poller = PollerActivities(self.manufacturer, self.references)
+        stock = StockActivities(self.manufacturer, self.stock, stale_after=timedelta(minutes=30))
         activities = {
             ARTWORK_TASK_QUEUE: activities_of(artwork),
-            MANUFACTURER_TASK_QUEUE: [*activities_of(self.production), *activities_of(poller)],
+            MANUFACTURER_TASK_QUEUE: [*activities_of(self.production), *activities_of(poller), *activities_of(stock)],
         }
         return [
             Worker(self.client, task_queue=queue, activities=steps, interceptors=[ErrorTranslation(), Heartbeats()])

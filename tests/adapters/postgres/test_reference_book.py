@@ -228,21 +228,80 @@ async def ends_of(
 
 
 class TestStock:
-    async def test_a_hold_ends_with_a_count_taken_after_the_shell_was_picked_up(self, shop: Shop, book: PostgresReferenceBook):
+    async def test_a_hold_ends_with_a_count_asked_for_after_the_shell_was_picked_up(
+        self, shop: Shop, book: PostgresReferenceBook
+    ):
         """Two on the shelf, one picked up: a count of before says 2, one of after says 1; never is more than 1 sold on."""
         placed, reference = await submitted(shop)
+        asked_before = await shop.stock.known_gone("DEFAULTUK001")
         await book.store([reading(placed, reference, 10)])
 
-        await count(shop, 2, at=LATER - timedelta(seconds=1))
-        assert await sellable(shop) == 1
-        await count(shop, 2, at=LATER)
-        assert await sellable(shop) == 1
-        await count(shop, 1, at=LATER + timedelta(seconds=1))
+        await count(shop, 2, at=LATER + timedelta(seconds=1), known_gone=asked_before)
         assert await sellable(shop) == 1
         await count(shop, 1, at=LATER + timedelta(seconds=2))
         assert await sellable(shop) == 1
+        await count(shop, 1, at=LATER + timedelta(seconds=3))
+        assert await sellable(shop) == 1
 
-        assert (await shop.row("SELECT released_at FROM stock_holds"))["released_at"] == LATER + timedelta(seconds=1)
+        assert (await shop.row("SELECT released_at FROM stock_holds"))["released_at"] == LATER + timedelta(seconds=2)
+        await shop.check_shelves()
+
+    @pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(hours=1)])
+    async def test_no_clock_decides_which_holds_a_count_ends(self, shop: Shop, book: PostgresReferenceBook, ahead: timedelta):
+        """The host that counts may be an hour ahead of, or behind, the one that heard of the pick."""
+        placed, reference = await submitted(shop)
+        asked_before = await shop.stock.known_gone("DEFAULTUK001")
+        await book.store([reading(placed, reference, 10)])
+
+        await count(shop, 2, at=LATER + ahead, known_gone=asked_before)
+        assert await sellable(shop) == 1
+        await count(shop, 1, at=LATER + ahead + timedelta(seconds=1))
+        assert await sellable(shop) == 1
+
+    async def test_a_list_without_the_shell_ends_the_hold_too(self, shop: Shop, book: PostgresReferenceBook):
+        placed, reference = await submitted(shop)
+        await book.store([reading(placed, reference, 10)])
+
+        await shop.count([], at=LATER)
+
+        assert await sellable(shop) == 0
+        await shop.check_shelves()
+
+    async def test_a_count_of_another_brand_or_machine_ends_nothing(self, shop: Shop, book: PostgresReferenceBook):
+        placed, reference = await submitted(shop)
+        await book.store([reading(placed, reference, 10)])
+        gone = await shop.stock.known_gone("DEFAULTUK001")
+
+        await shop.count([], at=LATER, brand="samsung")
+        await count(shop, 1, at=LATER, device="CXYLOGD8OQUK", known_gone=gone)
+
+        assert await shop.stock.known_gone("DEFAULTUK001") == gone
+        assert await sellable(shop) == 1
+
+    @pytest.mark.parametrize("status", [2, 13, 14])
+    async def test_an_order_that_was_sent_gives_its_shell_back_by_a_count_alone(
+        self, shop: Shop, book: PostgresReferenceBook, status: int
+    ):
+        """The machine may have spoiled the shell, so an older count must not sell it again."""
+        placed, reference = await submitted(shop)
+        await book.store([reading(placed, reference, status)])
+
+        await shop.orders.release_hold(placed.order_id, at=LATER)
+        await shop.orders.release_hold(placed.order_id, at=LATER)
+        assert await sellable(shop) == 1
+        await count(shop, 1, at=LATER)
+        assert await sellable(shop) == 1
+
+        await shop.check_shelves()
+
+    async def test_an_order_that_has_ended_holds_nothing_beyond_the_next_count(self, shop: Shop):
+        """Nobody ever heard that its shell was picked up, e.g. because an operator settled it by hand."""
+        placed, _ = await submitted(shop)
+        await shop.orders.record(step(placed.order_id, 9, OrderStatus.COMPLETED))
+
+        await count(shop, 1, at=LATER)
+
+        assert await sellable(shop) == 1
         await shop.check_shelves()
 
     async def test_a_shell_that_still_waits_stays_held(self, shop: Shop, book: PostgresReferenceBook):
@@ -281,8 +340,10 @@ class TestStock:
         assert await shop.rows("SELECT 1 FROM stock_levels WHERE held <> 0") == []
 
 
-async def count(shop: Shop, stock: int, *, at: datetime) -> None:
-    """The default machine counts its iPhone 15 Pro shells."""
+async def count(
+    shop: Shop, stock: int, *, at: datetime, device: str = "DEFAULTUK001", known_gone: list[int] | None = None
+) -> None:
+    """A machine counts its iPhone 15 Pro shells, asked before or after what is gone was looked up."""
     level = StockLevel(
         model_id="MM020250224000010",
         model_name="iPhone 15 Pro",
@@ -291,7 +352,7 @@ async def count(shop: Shop, stock: int, *, at: datetime) -> None:
         height_mm=145.12,
         stock=stock,
     )
-    await shop.stock.store_stock("DEFAULTUK001", [level], at)
+    await shop.count([level], at=at, device=device, known_gone=known_gone)
 
 
 async def sellable(shop: Shop) -> int:
