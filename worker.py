@@ -6,7 +6,7 @@ One process serves all task queues or those that `WORKER_TASK_QUEUES` names.
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -31,7 +31,8 @@ from adapters.postgres.reference_book import PostgresReferenceBook
 from adapters.r2 import open_store
 from adapters.rendering.renderer import PillowRenderer
 from adapters.stripe.gateway import connect as stripe_gateway
-from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL, InboxDrainer
+from api.delivery import INBOX_CHANNEL, InboxDrainer
+from api.poller_keeper import REFERENCES_CHANNEL, PollerKeeper
 from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
 from config.telemetry import create_runtime
@@ -56,13 +57,17 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         database = Database.connect_to(settings.database, application_name="pimpmycase-worker")
         stack.push_async_callback(database.dispose)
         workers = await build_workers(settings, client, database, stack)
-        notifications = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL, REFERENCES_CHANNEL))
+        messages = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL))
+        references = await stack.enter_async_context(listening(settings.database, REFERENCES_CHANNEL))
         for worker in workers:
             await stack.enter_async_context(worker)
-        drainer = asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(notifications))
-        stack.push_async_callback(_stop, drainer)
+        loops = [
+            asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(messages)),
+            asyncio.create_task(PollerKeeper(client, PostgresReferenceBook(database)).run(references)),
+        ]
+        stack.push_async_callback(_stop, loops)
         log.info("worker serves", task_queues=settings.worker.task_queues)
-        await _until_stopped(stop, drainer)
+        await _until_stopped(stop, loops)
         log.info("worker stops: running activities finish first")
 
 
@@ -79,7 +84,7 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     payment = PaymentActivities(gateway, book)
     artwork = ArtworkActivities(store, renderer, book)
     production = ProductionActivities(partner, book, SignedImageLinks.from_settings(settings.image_link, http))
-    poller = PollerActivities(partner, PostgresReferenceBook(database))
+    poller = PollerActivities(partner, PostgresReferenceBook(database), batch_size=settings.manufacturer.batch_size)
 
     activities: dict[str, list[Callable[..., Any]]] = {
         ORDERS_TASK_QUEUE: [
@@ -134,19 +139,21 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     return WorkerDeploymentConfig(version=version, use_worker_versioning=True, default_versioning_behavior=behavior)
 
 
-async def _until_stopped(stop: asyncio.Event, drainer: asyncio.Task[None]) -> None:
-    """Wait for the signal; a drainer that dies is a bug that must not go unnoticed, so it takes the process down."""
+async def _until_stopped(stop: asyncio.Event, loops: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the signal; a loop that dies is a bug that must not go unnoticed, so it takes the process down."""
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopped, drainer], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    if drainer.done():
-        drainer.result()
+    for loop in loops:
+        if loop.done():
+            loop.result()
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def _stop(loops: Sequence[asyncio.Task[None]]) -> None:
+    for loop in loops:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop
 
 
 async def main() -> None:

@@ -1,6 +1,7 @@
 """What checkout, confirmation and callbacks need of the database; `api/app.py` plugs the adapters in."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -48,5 +49,12 @@ class InboxWriter(Protocol):
         One that nobody awaits is only recorded.
         """
 
-    async def receive_hint(self, message: NewMessage) -> bool:
-        """Write down what the manufacturer says, and have it asked whether that is so; otherwise as `receive`."""
+    async def receive_hints(self, messages: Sequence[NewMessage]) -> list[bool]:
+        """Write down what the manufacturer says, and have it asked whether that is so; otherwise each as `receive`."""
+
+
+class Notified(Protocol):
+    """Tells that there may be something to do."""
+
+    async def wait(self, patience: timedelta) -> set[str]:
+        """Return the channels that something was said on, after `patience` perhaps none."""

@@ -18,7 +18,7 @@ from api.handles import refund_handle
 from config.fields import Key
 from config.groups import TemporalSettings
 from config.temporal import data_converter
-from models.errors import NeedsPerson
+from models.errors import NeedsPerson, ProviderUnavailable
 from models.order import HoldReason, OrderStatus
 from models.payment import RefundState
 from models.production import ManufacturerOrderStatus, PollerInput, ProductionStage
@@ -137,6 +137,16 @@ async def poller(shop: Shop) -> WorkflowHandle[Any, Any]:
     return handle
 
 
+async def poller_in_trouble(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A database that was away until operators were told, and came back."""
+    shop.references.faults.fail("due", ProviderUnavailable("away", provider="postgres"), times=1000)
+    handle = await shop.client.start_workflow(StatusPoller.run, PollerInput(), id=STATUS_POLLER_ID, task_queue=ORDERS_TASK_QUEUE)
+    await shop.env.sleep(timedelta(minutes=20))
+    shop.references.faults.mend("due")
+    await shop.env.sleep(timedelta(minutes=5))
+    return handle
+
+
 SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]]]]] = {
     "completed": (RETIRED_KEY, completed),
     "expired": (CURRENT_KEY, expired),
@@ -146,6 +156,7 @@ SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]
     "canceled_by_the_platform": (CURRENT_KEY, canceled_by_the_platform),
     "refund": (CURRENT_KEY, refund),
     "poller": (CURRENT_KEY, poller),
+    "poller_in_trouble": (CURRENT_KEY, poller_in_trouble),
 }
 
 
