@@ -1,12 +1,15 @@
 """The front door's side of the inbox: a message is written down before it is answered.
 
 Webhooks and callbacks come in bursts. Whatever arrives while a statement is under way is written by the next one, all of it
-together: nobody waits for a timer, and under load ten messages cost one round trip.
+together. What an order waits for is written at once; what is only recorded or only a hint waits a moment for company, so that
+ten messages cost one round trip.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from json import dumps
 
 import structlog
@@ -22,6 +25,8 @@ INBOX_CHANNEL = "inbox"
 
 NOTHING_FOLLOWS = "nothing follows from it"
 MOST_AT_ONCE = 100
+COMPANY = timedelta(milliseconds=50)
+"""How long a message that nothing waits for waits for others; its sender hears nothing of it in that time."""
 
 _DEADLOCK = "40P01"
 
@@ -49,12 +54,15 @@ class PostgresInboxWriter:
         self._database = database
         self._arrivals: list[_Arrival] = []
         self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def receive(self, message: NewMessage, *, is_awaited: bool = True) -> bool:
         """Write a message down and wake the drainer; False for one that came before, which changes nothing.
 
         One that nobody awaits is only recorded. Raises `ProviderUnavailable`; then nothing is known to be written.
         """
+        if is_awaited:
+            self._hurry.set()
         return await self._arrive(message, is_awaited=is_awaited)
 
     async def receive_hints(self, messages: Sequence[NewMessage]) -> list[bool]:
@@ -74,7 +82,11 @@ class PostgresInboxWriter:
 
     async def _write_all(self) -> None:
         while self._arrivals:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), COMPANY.total_seconds())
             batch, self._arrivals = self._arrivals[:MOST_AT_ONCE], self._arrivals[MOST_AT_ONCE:]
+            if not self._arrivals:
+                self._hurry.clear()
             await self._write(batch)
 
     async def _write(self, batch: Sequence[_Arrival]) -> None:

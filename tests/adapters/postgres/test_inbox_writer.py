@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from adapters.postgres import inbox_writer
 from adapters.postgres.engine import Database, counted_round_trips
 from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.inbox_writer import PostgresInboxWriter
@@ -157,6 +158,18 @@ class TestBurst:
         assert trips.count == 1
         assert len(await rows(shop.database, "id")) == 21
 
+    async def test_is_waited_for_by_what_nothing_waits_for_and_by_nothing_else(
+        self, database: Database, writer: PostgresInboxWriter, monkeypatch: pytest.MonkeyPatch
+    ):
+        """However long that would be; a message that an order waits for takes the others along."""
+        monkeypatch.setattr(inbox_writer, "COMPANY", timedelta(days=1))
+        with counted_round_trips(database) as trips:
+            idle = [asyncio.ensure_future(writer.receive(message(f"evt_{number}"), is_awaited=False)) for number in range(3)]
+            hints = asyncio.ensure_future(writer.receive_hints([hint("OREN991231000001")]))
+            assert await writer.receive(message("evt_paid")) is True
+            assert await asyncio.gather(*idle, hints) == [True, True, True, [True]]
+        assert trips.count == 1
+
     async def test_that_arrives_while_a_statement_is_under_way_waits_for_the_next_one_only(
         self, shop: Shop, another_process: Callable[[], Database]
     ):
@@ -167,7 +180,7 @@ class TestBurst:
         async def burst() -> list[bool]:
             first = asyncio.ensure_future(writer.receive_hints([hint(reference)]))
             while trips.count == 0:  # noqa: ASYNC110 - until the statement is under way
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
             others = await asyncio.gather(*(writer.receive(message(f"evt_{number}")) for number in range(10)))
             return [*(await first), *others]
 
