@@ -27,8 +27,8 @@ class Orders(Protocol):
     async def quote(self, request: CheckoutRequest, *, at: datetime, order_id: UUID | None = None) -> Quote:
         """Resolve and price a request without writing anything; its own order's hold is not in its way. Raises `OrderRefused`."""
 
-    async def next_attempt(self, upload_name: str) -> int:
-        """Which order of an upload a checkout is about: 1, and one more for each that was paid or has ended."""
+    async def next_quote(self, request: CheckoutRequest, *, at: datetime) -> tuple[int, Quote]:
+        """Which order of its upload a request is about (1, and one more for each that was paid or has ended), and its quote."""
 
     async def by_session(self, session_id: str) -> OrderView | None:
         """Find the order that a Stripe Session, or `free_<public token>`, pays for."""

@@ -18,14 +18,14 @@ from sqlalchemy import text
 from adapters.postgres.engine import Database
 from adapters.postgres.order_book import REFERENCES_CHANNEL
 from models.errors import ProviderUnavailable
-from models.inbox import InboxSource, InboxState, NewMessage
+from models.inbox import InboxState, NewMessage
 
 INBOX_CHANNEL = "inbox"
 """Notified when a message has come in that is to be delivered."""
 
 NOTHING_FOLLOWS = "nothing follows from it"
 MOST_AT_ONCE = 100
-COMPANY = timedelta(milliseconds=50)
+COMPANY = timedelta(milliseconds=100)
 """How long a message that nothing waits for waits for others; its sender hears nothing of it in that time."""
 
 _DEADLOCK = "40P01"
@@ -135,7 +135,6 @@ _WORDS = {
     "delivered": InboxState.DELIVERED.value,
     "recorded": InboxState.RECORDED.value,
     "nothing_follows": NOTHING_FOLLOWS,
-    "manufacturer": InboxSource.MANUFACTURER.value,
     "references_channel": REFERENCES_CHANNEL,
     "inbox_channel": INBOX_CHANNEL,
 }
@@ -150,13 +149,15 @@ WITH arrived AS (
         CAST(:awaited AS boolean[]), CAST(:hints AS boolean[])
     ) WITH ORDINALITY AS a (source, event_id, kind, order_id, reference, payload, received_at, is_awaited, is_hint, position)
 ), known AS MATERIALIZED (
-    SELECT reference FROM manufacturer_references
+    SELECT reference, reference AS called FROM manufacturer_references
     WHERE reference IN (SELECT reference FROM arrived WHERE is_hint)
     ORDER BY reference
     FOR UPDATE
 ), sorted AS (
-    SELECT a.*, CASE WHEN NOT a.is_awaited THEN :recorded WHEN k.reference IS NOT NULL THEN :delivered ELSE :waiting END AS state
-    FROM arrived a LEFT JOIN known k ON a.is_hint AND k.reference = a.reference
+    SELECT a.*, CASE WHEN NOT a.is_awaited THEN :recorded
+                     WHEN a.is_hint AND a.reference IN (SELECT called FROM known) THEN :delivered
+                     ELSE :waiting END AS state
+    FROM arrived a
 ), new AS (
     INSERT INTO inbox (source, event_id, kind, order_id, reference, payload, received_at,
                        state, next_attempt_at, settled_at, note)
@@ -169,8 +170,8 @@ WITH arrived AS (
     RETURNING source, event_id, reference, received_at, state
 ), due AS (
     UPDATE manufacturer_references m SET next_due_at = n.received_at
-    FROM (SELECT reference, max(received_at) AS received_at FROM new
-          WHERE source = :manufacturer AND state = :delivered GROUP BY reference) n
+    FROM (SELECT k.reference, max(new.received_at) AS received_at FROM new JOIN known k ON k.called = new.reference
+          WHERE new.state = :delivered GROUP BY k.reference) n
     WHERE m.reference = n.reference
     RETURNING m.reference
 )

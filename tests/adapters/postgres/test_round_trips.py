@@ -36,8 +36,7 @@ async def test_a_web_order_stays_within_its_budget(shop: Shop):
 
 async def _buy(shop: Shop, upload: str) -> PlacedOrder:
     request = web_request(upload)
-    await shop.reader.next_attempt(upload)
-    await shop.reader.quote(request, at=NOW)
+    await shop.reader.next_quote(request, at=NOW)
     placed = await shop.orders.place(place_order(request))
     await shop.orders.record_checkout(open_checkout(placed), session(placed))
     return placed
