@@ -14,7 +14,7 @@ import httpx
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from activities.artwork import ArtworkActivities
 from activities.order import OrderActivities
@@ -122,6 +122,8 @@ def _worker(client: Client, task_queue: str, activities: list[Callable[..., Any]
         task_queue=task_queue,
         workflows=WORKFLOWS if task_queue == ORDERS_TASK_QUEUE else [],
         activities=activities,
+        # Tests run workflows in the sandbox; here it would load every module of `workflows` once more for each order.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=settings.workflow_concurrency,
         max_cached_workflows=settings.cached_workflows,
         max_concurrent_activities=concurrency[task_queue],
