@@ -23,6 +23,7 @@ from activities.poller import PollerActivities
 from activities.production import ProductionActivities
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
+from adapters.postgres.device_turns import PostgresDeviceTurns
 from adapters.postgres.engine import Database
 from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.notifications import listening
@@ -36,7 +37,7 @@ from api.poller_keeper import REFERENCES_CHANNEL, PollerKeeper
 from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
 from config.telemetry import create_runtime
-from config.temporal import connect
+from config.temporal import connect, limit_activities
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
@@ -57,6 +58,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         database = Database.connect_to(settings.database, application_name="pimpmycase-worker")
         stack.push_async_callback(database.dispose)
         workers = await build_workers(settings, client, database, stack)
+        if settings.worker.manufacturer_tasks_per_second is not None:
+            await limit_activities(client, MANUFACTURER_TASK_QUEUE, settings.worker.manufacturer_tasks_per_second)
         messages = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL))
         references = await stack.enter_async_context(listening(settings.database, REFERENCES_CHANNEL))
         for worker in workers:
@@ -83,7 +86,11 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     orders = OrderActivities(book)
     payment = PaymentActivities(gateway, book)
     artwork = ArtworkActivities(store, renderer, book)
-    production = ProductionActivities(partner, book, SignedImageLinks.from_settings(settings.image_link, http))
+    links = SignedImageLinks.from_settings(settings.image_link, http)
+    turns = PostgresDeviceTurns(settings.database)
+    stack.push_async_callback(turns.close)
+    seats = settings.worker.manufacturer_seats_per_device
+    production = ProductionActivities(partner, book, gateway, links, store, turns, seats_per_device=seats)
     poller = PollerActivities(partner, PostgresReferenceBook(database), batch_size=settings.manufacturer.batch_size)
 
     activities: dict[str, list[Callable[..., Any]]] = {

@@ -5,6 +5,7 @@ that is meant to be handled. Every method of `OrderBook` is one transaction and 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -154,6 +155,13 @@ class Manufacturer(Protocol):
 
     async def stock(self, *, device_id: str, brand_id: str) -> list[StockLevel]:
         """stock/list of one brand in one machine."""
+
+
+class DeviceTurns(Protocol):
+    """One submission at a time per machine, whichever worker makes it."""
+
+    def of(self, device_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the machine's turn while the block lasts. Raises `NotYet` when others hold it for too long."""
 
 
 class OrderBook(Protocol):

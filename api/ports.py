@@ -8,7 +8,7 @@ from uuid import UUID
 from models.artwork import Upload
 from models.inbox import NewMessage
 from models.order import CheckoutRequest, Quote
-from models.tracking import OrderView
+from models.tracking import OrderView, PaymentStanding, PrintJob
 
 
 class Uploads(Protocol):
@@ -36,8 +36,21 @@ class Orders(Protocol):
     async def by_token(self, public_token: str) -> OrderView | None:
         """Find an order by the token that its customer has."""
 
-    async def by_reference(self, reference: str) -> OrderView | None:
-        """Find an order by a reference (PYEN, OREN) that the manufacturer knows it by."""
+
+class PartnerOrders(Protocol):
+    """What the manufacturer asks about; all reads, one statement each."""
+
+    async def payment(self, reference: str) -> PaymentStanding | None:
+        """Find a payment by our reference (PYEN) or the manufacturer's own id."""
+
+    async def print_jobs(self, names: Sequence[str]) -> list[PrintJob]:
+        """Find orders by whatever the manufacturer calls them; a name that nobody has is passed over."""
+
+    async def to_print(self, *, limit: int) -> list[PrintJob]:
+        """List what the manufacturer has and has not printed, oldest first."""
+
+    async def printed_at(self, device_id: str, *, limit: int) -> list[PrintJob]:
+        """List what a machine was given last, newest first."""
 
 
 class InboxWriter(Protocol):

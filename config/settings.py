@@ -61,6 +61,7 @@ __all__ = [
 EXAMPLE_WORD = "insecure"
 """Every secret of .env.example carries it, so that none is ever used in earnest."""
 _SHORTEST_SIGN_IN = 16
+_SHORTEST_KEY = 32
 
 
 class Environment(StrEnum):
@@ -185,6 +186,8 @@ def _unfit_for_production(settings: Settings) -> Iterator[str]:
         yield "STRIPE_WEBHOOK_SECRETS is missing: without one nobody tells us of payments"
     if any(len(account.secret) < _SHORTEST_SIGN_IN for account in settings.operator.accounts):
         yield f"OPERATOR_ACCOUNTS has a secret of fewer than {_SHORTEST_SIGN_IN} characters"
+    if any(len(key) < _SHORTEST_KEY for key in settings.manufacturer.partner_keys):
+        yield f"MANUFACTURER_PARTNER_KEYS has a key of fewer than {_SHORTEST_KEY} characters"
 
 
 def _unfit_value(name: str, value: object) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from models.artwork import PrintFile, StoredImage
 from models.base import Contract, Instant, Minor, Sha256
 from models.order import Product, Transition
+from models.payment import ExpectedMoney
 
 PaymentReference = NewType("PaymentReference", str)
 """Our own id of a payment at the manufacturer, `PYEN` + yyMMdd + 6 digits: what `third_pay_id` means."""
@@ -117,6 +118,9 @@ class SubmitOrder(Contract):
     """Have it printed: orderData under the OREN of this print attempt.
 
     `enters` is where acceptance brings the order; it is written in the transaction that stores the acceptance.
+
+    Attributes:
+        money: What must still be there when the order is sent; None where nothing was paid through us, or it was sent before.
     """
 
     order_id: UUID
@@ -124,6 +128,7 @@ class SubmitOrder(Contract):
     payment_reference: PaymentReference
     product: Product
     print_file: PrintFile
+    money: ExpectedMoney | None = None
     at: Instant
     enters: Transition
 

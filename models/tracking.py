@@ -80,6 +80,53 @@ class OrderView(OrderSummary):
     timeline: tuple[TimelineEntry, ...]
 
 
+class PaymentStanding(Contract):
+    """What is known of a payment that somebody asks about by its reference.
+
+    Attributes:
+        reading: The state that the manufacturer told when we asked (`ManufacturerPaymentStatus`); None while it has told none.
+    """
+
+    order_id: UUID
+    number: str
+    channel: Channel
+    status: OrderStatus
+    hold_reason: HoldReason | None
+    total: Minor
+    money: Money
+    reading: int | None
+
+
+class PrintJob(Contract):
+    """An order as those see it who print it: no customer, no money, no design.
+
+    Attributes:
+        names: Every PYEN, OREN, `MSPY…` and `MSOR…` of the order, those of earlier print attempts included.
+        print_reference: The OREN that was accepted last; None for an order that the manufacturer does not have.
+    """
+
+    order_id: UUID
+    number: str
+    names: tuple[str, ...]
+    status: OrderStatus
+    entered_at: Instant
+    placed_at: Instant
+    device_id: str
+    brand_name: str
+    model_name: str
+    shell_id: str
+    payment_reference: str | None
+    print_reference: str | None
+    manufacturer_order_id: str | None
+    manufacturer_status: int | None
+    queue_number: str | None
+    print_sha256: Sha256 | None
+
+    def is_called(self, name: str) -> bool:
+        """Say whether somebody who says `name` means this order."""
+        return name in self.names or name.upper() == self.number or name.lower() == str(self.order_id)
+
+
 class OrderFilter(Contract):
     """Which orders to list, newest first; everything given must hold.
 

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.poller import PollerActivities
     from models.production import PollDue, PollerDuty, PollerInput, PollOutcome
     from workflows.attributes import NEEDS_ATTENTION
-    from workflows.life import describe
+    from workflows.failures import describe
     from workflows.options import POLL, POLLER_IDLE_SLEEP, POLLER_SHORTEST_INTERVAL
 
 STATUS_POLLER_ID = "status-poller"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from json import loads
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, select, text, union_all, update
+from sqlalchemy import ColumnElement, RowMapping, Text, func, literal, or_, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres.engine import Database
@@ -78,10 +78,10 @@ class PostgresInbox:
         return status is not None and status.is_final
 
     async def make_due(self, reference: str, *, at: datetime) -> bool:
-        """Have the poller ask about a PYEN or OREN now, and wake it; False for one that we never gave out."""
+        """Have the poller ask about a PYEN or OREN, or by the manufacturer's own id, and wake it; False for one of nobody."""
         due = (
             update(ManufacturerReference)
-            .where(ManufacturerReference.reference == reference)
+            .where(_is_called(reference))
             .values(next_due_at=at)
             .returning(ManufacturerReference.reference)
             .cte("due")
@@ -123,6 +123,13 @@ UPDATE inbox SET state = s.state, note = s.note, settled_at = :at, next_attempt_
 FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:notes AS text[])) AS s (id, state, note)
 WHERE inbox.id = s.id
 """)
+
+
+def _is_called(name: str | None) -> ColumnElement[bool]:
+    """Whether a reference is this one, by our name or the manufacturer's; nothing is called None."""
+    # A bound value: SQLAlchemy would make IS NULL of `== None`, and that is true of all references that have no name there yet.
+    called = literal(name, Text)
+    return or_(ManufacturerReference.reference == called, ManufacturerReference.manufacturer_id == called)
 
 
 def _message(row: RowMapping) -> InboxMessage:

@@ -124,6 +124,7 @@ class PostgresInboxWriter:
             "received": [message.received_at for message in messages],
             "awaited": [arrival.is_awaited for arrival in batch],
             "hints": [arrival.is_hint for arrival in batch],
+            "hinted": [arrival.message.reference for arrival in batch if arrival.is_hint and arrival.message.reference],
         }
         async with self._database.connect() as connection:
             rows = await connection.execute(_RECEIVE, values | _WORDS)
@@ -149,13 +150,15 @@ WITH arrived AS (
         CAST(:awaited AS boolean[]), CAST(:hints AS boolean[])
     ) WITH ORDINALITY AS a (source, event_id, kind, order_id, reference, payload, received_at, is_awaited, is_hint, position)
 ), known AS MATERIALIZED (
-    SELECT reference, reference AS called FROM manufacturer_references
-    WHERE reference IN (SELECT reference FROM arrived WHERE is_hint)
-    ORDER BY reference
+    SELECT m.reference, m.manufacturer_id FROM manufacturer_references m
+    WHERE m.reference = ANY (CAST(:hinted AS text[])) OR m.manufacturer_id = ANY (CAST(:hinted AS text[]))
+    ORDER BY m.reference
     FOR UPDATE
+), called AS (
+    SELECT reference, reference AS name FROM known UNION SELECT reference, manufacturer_id FROM known
 ), sorted AS (
     SELECT a.*, CASE WHEN NOT a.is_awaited THEN :recorded
-                     WHEN a.is_hint AND a.reference IN (SELECT called FROM known) THEN :delivered
+                     WHEN a.is_hint AND a.reference IN (SELECT name FROM called) THEN :delivered
                      ELSE :waiting END AS state
     FROM arrived a
 ), new AS (
@@ -170,7 +173,7 @@ WITH arrived AS (
     RETURNING source, event_id, reference, received_at, state
 ), due AS (
     UPDATE manufacturer_references m SET next_due_at = n.received_at
-    FROM (SELECT k.reference, max(new.received_at) AS received_at FROM new JOIN known k ON k.called = new.reference
+    FROM (SELECT k.reference, max(new.received_at) AS received_at FROM new JOIN called k ON k.name = new.reference
           WHERE new.state = :delivered GROUP BY k.reference) n
     WHERE m.reference = n.reference
     RETURNING m.reference

@@ -74,10 +74,6 @@ class PostgresOrders:
             return await self._view("free", token=session_id.removeprefix(FREE_SESSION))
         return await self._view("session", session_id=session_id)
 
-    async def by_reference(self, reference: str) -> OrderView | None:
-        """Return the order of a PYEN or OREN."""
-        return await self._view("reference", reference=reference)
-
     async def search(self, wanted: OrderFilter) -> list[OrderSummary]:
         """Return the orders that fit, newest first."""
         async with self._database.connect() as connection:
@@ -156,7 +152,6 @@ _CONDITIONS = {
     "token": "o.public_token = :token",
     "free": "o.public_token = :token AND o.total = 0",
     "session": "o.id = (SELECT p.order_id FROM payments p WHERE p.stripe_session_id = :session_id)",
-    "reference": "o.id = (SELECT r.order_id FROM manufacturer_references r WHERE r.reference = :reference)",
 }
 _VIEW_BY = {
     name: text(f"SELECT CAST({_object(_VIEW)} AS text) FROM orders o WHERE {condition}")

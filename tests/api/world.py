@@ -21,6 +21,7 @@ API = "https://api.test.example"
 STOREFRONT = "https://shop.test.example"
 STRIPE_SECRET = "whsec_example-of-a-secret"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+PARTNER_KEYS = ("the-manufacturers-key-of-last-year", "the-manufacturers-key-of-this-year")
 IPHONE_15_PRO = (69.43, 145.12)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -236,6 +236,10 @@ def test_a_mistake_is_named_in_one_sentence(changes: dict[str, str | None], sent
             "STRIPE_LIVEMODE is false: in production a test card would buy a real case.",
         ),
         ({"STRIPE_WEBHOOK_SECRETS": None}, "STRIPE_WEBHOOK_SECRETS is missing: without one nobody tells us of payments."),
+        (
+            {"MANUFACTURER_PARTNER_KEYS": f"{'k' * 32},{'k' * 31}"},
+            "MANUFACTURER_PARTNER_KEYS has a key of fewer than 32 characters.",
+        ),
         ({"OPERATOR_ACCOUNTS": "anna:short"}, "OPERATOR_ACCOUNTS has a secret of fewer than 16 characters."),
     ],
 )

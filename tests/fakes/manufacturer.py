@@ -1,6 +1,9 @@
 """The manufacturer in memory, and the references that it is asked about."""
 
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from models.errors import AlreadyExists
@@ -88,6 +91,20 @@ class FakeManufacturer:
 
     async def stock(self, *, device_id: str, brand_id: str) -> list[StockLevel]:
         return []
+
+
+class FakeTurns:
+    """One after the other at each machine; remembers whose turn it was."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self._machines: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def of(self, device_id: str) -> AsyncIterator[None]:
+        await self.faults.before("of")
+        async with self._machines[device_id]:
+            yield
 
 
 class FakeReferenceBook:

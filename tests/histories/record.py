@@ -104,8 +104,19 @@ async def canceled_by_the_platform(shop: Shop) -> WorkflowHandle[Any, Any]:
     await shop.place_and_pay()
     await shop.start_report()
     await gate.reached.wait()
-    await shop.handle.cancel()
+    await shop.cancel_from_the_platform()
     gate.open()
+    await shop.result()
+    return shop.handle
+
+
+async def canceled_while_the_manufacturer_was_down(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """Canceled by an operator between two tries to submit; nothing was sent, the authorisation went back."""
+    shop.manufacturer.faults.fail("submit_order", ProviderUnavailable("down", provider="manufacturer"), times=1_000)
+    await shop.place_and_pay()
+    await shop.start_report()
+    await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") > 3, step=timedelta(seconds=1))
+    await shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
     await shop.result()
     return shop.handle
 
@@ -154,6 +165,7 @@ SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]
     "held": (CURRENT_KEY, held),
     "printed_again": (CURRENT_KEY, printed_again),
     "canceled_by_the_platform": (CURRENT_KEY, canceled_by_the_platform),
+    "canceled_while_the_manufacturer_was_down": (CURRENT_KEY, canceled_while_the_manufacturer_was_down),
     "refund": (CURRENT_KEY, refund),
     "poller": (CURRENT_KEY, poller),
     "poller_in_trouble": (CURRENT_KEY, poller_in_trouble),

@@ -35,7 +35,7 @@ from dev.emulators.stripe.settings import StripeEmulatorSettings
 from dev.process import free_port
 from dev.world import devices
 from tests.system.storefront import DEFAULT_DEVICE
-from tests.system.world import ORDER_CALLBACK, PAYMENT_CALLBACK, WEBHOOK_SECRETS, MovableClock, World
+from tests.system.world import ORDER_CALLBACK, PARTNER_KEY, PAYMENT_CALLBACK, WEBHOOK_SECRETS, MovableClock, World
 from worker import build_workers
 from workflows.attributes import SEARCH_ATTRIBUTES
 
@@ -64,6 +64,7 @@ def settings_for(database_url: str, temporal_address: str, namespace: str, urls:
                 "password": "password",
                 "fixed_key": "key",
                 "default_device_id": DEFAULT_DEVICE,
+                "partner_keys": PARTNER_KEY,
                 "timeout": "5s",
             },
             "storage": {

@@ -32,6 +32,7 @@ from tests.system.storefront import WEB_BODY, new_picture, upload_form
 
 PAYMENT_CALLBACK, ORDER_CALLBACK = "/api/chinese/order/payStatus", "/api/chinese/order/status-update"
 KEEPER_ROUND = timedelta(seconds=1)
+PARTNER_KEY = "the-key-that-the-manufacturer-asks-us-with"
 WEBHOOK_SECRETS = ("whsec_the-present-one", "whsec_the-next-one")
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from adapters.postgres.engine import Database, counted_round_trips
 from adapters.postgres.inbox import LEASE, PostgresInbox
 from adapters.postgres.inbox_writer import PostgresInboxWriter
+from adapters.postgres.notifications import listening
+from config.groups import DatabaseSettings
 from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage, Settlement
 from models.order import OrderStatus
 from models.payment import PaymentState
@@ -36,6 +38,11 @@ def inbox(database: Database) -> PostgresInbox:
 
 async def write(database: Database, new: NewMessage) -> None:
     assert await PostgresInboxWriter(database).receive(new)
+
+
+async def hinted(shop: Shop, new: NewMessage) -> bool:
+    (is_new,) = await PostgresInboxWriter(shop.database).receive_hints([new])
+    return is_new
 
 
 async def settle(inbox: PostgresInbox, claimed: InboxMessage, state: InboxState) -> None:
@@ -194,3 +201,67 @@ class TestReferences:
         await shop.orders.record(step(placed.order_id, 2, OrderStatus.PAID))
 
         assert await inbox.make_due("PYEN260301999999", at=NOW) is False
+
+
+class TestHints:
+    @pytest.fixture
+    async def named(self, shop: Shop) -> dict[str, str]:
+        """An order's payment and print, each known to the manufacturer under an id of its own; nobody is to ask about either."""
+        placed = await shop.place()
+        pyen = await shop.orders.reference(ReferenceKind.PAYMENT, order_id=placed.order_id, attempt=1, at=NOW)
+        oren = await shop.orders.reference(ReferenceKind.PRINT, order_id=placed.order_id, attempt=1, at=NOW)
+        statement = "UPDATE manufacturer_references SET manufacturer_id = :theirs WHERE reference = :reference"
+        await shop.execute(statement, reference=pyen, theirs="MSPY10260301000001")
+        await shop.execute(statement, reference=oren, theirs="MSOR10260301000001")
+        return {pyen: "MSPY10260301000001", oren: "MSOR10260301000001"}
+
+    async def due(self, shop: Shop) -> list[str]:
+        rows = await shop.rows("SELECT reference FROM manufacturer_references WHERE next_due_at IS NOT NULL ORDER BY reference")
+        return [row["reference"] for row in rows]
+
+    async def test_what_is_named_is_due_by_whichever_name(self, shop: Shop, named: dict[str, str]):
+        for ours, theirs in named.items():
+            for number, name in enumerate((ours, theirs)):
+                await shop.execute("UPDATE manufacturer_references SET next_due_at = NULL")
+
+                assert await hinted(shop, message(f"{ours}-{number}", reference=name)) is True
+
+                assert await self.due(shop) == [ours]
+        assert {row["state"] for row in await shop.rows("SELECT state FROM inbox")} == {"delivered"}
+
+    async def test_a_late_delivery_finds_it_by_whichever_name(self, shop: Shop, inbox: PostgresInbox, named: dict[str, str]):
+        assert [await inbox.make_due(name, at=NOW) for name in named.values()] == [True, True]
+
+        assert await self.due(shop) == sorted(named)
+
+    async def test_two_attempts_that_the_manufacturer_calls_the_same_are_both_due(self, shop: Shop, named: dict[str, str]):
+        await shop.execute("UPDATE manufacturer_references SET manufacturer_id = 'MSOR10260301000009'")
+
+        assert await hinted(shop, message("evt_1", reference="MSOR10260301000009")) is True
+
+        assert await self.due(shop) == sorted(named)
+
+    async def test_a_message_that_names_nothing_makes_nothing_due(self, shop: Shop, named: dict[str, str]):
+        """Not even references for which the manufacturer's name is not known."""
+        await shop.execute("UPDATE manufacturer_references SET manufacturer_id = NULL")
+
+        assert await hinted(shop, message("evt_1")) is True
+
+        assert await self.due(shop) == []
+        assert (await shop.row("SELECT state FROM inbox"))["state"] == "waiting"
+
+    async def test_the_poller_is_woken_for_a_message_and_not_for_its_repeat(
+        self, shop: Shop, named: dict[str, str], database_url: str
+    ):
+        hint = message("evt_1", reference=next(iter(named.values())))
+        async with listening(DatabaseSettings.model_validate({"url": database_url}), "references", "inbox") as notifications:
+            begun: set[str] = set()
+            while begun != {"references", "inbox"}:
+                begun |= await notifications.wait(timedelta(seconds=10))
+            assert await hinted(shop, hint) is True
+            assert await notifications.wait(timedelta(seconds=10)) == {"references"}
+
+            assert await hinted(shop, hint) is False
+            assert await hinted(shop, message("evt_2", reference="OREN260301999999")) is True
+
+            assert await notifications.wait(timedelta(seconds=10)) == {"inbox"}

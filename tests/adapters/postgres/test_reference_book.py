@@ -1,5 +1,6 @@
 import itertools
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -199,9 +200,63 @@ class TestStore:
 
         assert await last_status(shop, reference) == 12
 
+    @pytest.mark.parametrize("kind", list(ReferenceKind))
+    async def test_of_any_two_states_the_one_that_is_further_on_its_way_stays(
+        self, shop: Shop, book: PostgresReferenceBook, kind: ReferenceKind
+    ):
+        """All pairs of documented states, and of each with one that nobody has classified."""
+        pairs = list(itertools.permutations([*RANKS[kind], 99], 2))
+
+        ends = await ends_of(shop, book, kind, pairs)
+
+        assert ends == [max(pair, key=lambda status: RANKS[kind].get(status, 0)) for pair in pairs]
+
+    @pytest.mark.parametrize("kind", list(ReferenceKind))
+    async def test_a_script_of_states_ends_the_same_however_it_arrives(
+        self, shop: Shop, book: PostgresReferenceBook, kind: ReferenceKind
+    ):
+        """Shuffled, with repeats, with answers that say nothing; and each state is on the timeline at most once."""
+        chance = random.Random(16)  # noqa: S311 - the same scripts every time
+        states = list(RANKS[kind])
+        scripts: list[list[int | None]] = []
+        for _ in range(25):
+            told = chance.sample(states, k=chance.randint(1, len(states)))
+            arrivals = [sorted(told, key=RANKS[kind].__getitem__)] + [chance.sample(told * 2, k=2 * len(told)) for _ in range(4)]
+            scripts += [[None, *arrival, None] for arrival in arrivals]
+
+        ends = await ends_of(shop, book, kind, scripts)
+
+        for number in range(0, len(scripts), 5):
+            assert len(set(ends[number : number + 5])) == 1, scripts[number : number + 5]
+        twice = "SELECT 1 FROM order_events GROUP BY reference, manufacturer_status, version HAVING count(*) > 1"
+        assert await shop.rows(twice) == []
+
     def test_every_state_that_the_manufacturer_documents_has_a_rank(self):
         assert set(RANKS[ReferenceKind.PAYMENT]) == set(ManufacturerPaymentStatus) - {ManufacturerPaymentStatus.UNKNOWN}
         assert set(RANKS[ReferenceKind.PRINT]) == set(ManufacturerOrderStatus) - {ManufacturerOrderStatus.UNKNOWN}
+
+
+async def ends_of(
+    shop: Shop, book: PostgresReferenceBook, kind: ReferenceKind, scripts: Sequence[Sequence[int | None]]
+) -> list[int | None]:
+    """Tell each script of states of a reference of its own, one state after the other; return where each ends."""
+    placed = await shop.place()
+    references = [f"{kind}260301{number:06}" for number in range(len(scripts))]
+    for attempt, reference in enumerate(references, 1):
+        await shop.execute(
+            "INSERT INTO manufacturer_references (reference, kind, order_id, attempt, created_at) VALUES (:r, :k, :o, :a, :at)",
+            r=reference,
+            k=kind.value,
+            o=placed.order_id,
+            a=attempt,
+            at=NOW,
+        )
+    told = zip(references, scripts, strict=True)
+    arrivals = itertools.zip_longest(*([reading(placed, name, state, kind=kind) for state in script] for name, script in told))
+    for number, at_once in enumerate(arrivals):
+        at = LATER + timedelta(minutes=number)
+        await book.store([one.model_copy(update={"at": at}) for one in at_once if one is not None])
+    return [await last_status(shop, reference) for reference in references]
 
 
 class TestStock:
