@@ -25,7 +25,7 @@ INBOX_CHANNEL = "inbox"
 
 NOTHING_FOLLOWS = "nothing follows from it"
 MOST_AT_ONCE = 100
-COMPANY = timedelta(milliseconds=100)
+COMPANY = timedelta(milliseconds=200)
 """How long a message that nothing waits for waits for others; its sender hears nothing of it in that time."""
 
 _DEADLOCK = "40P01"
