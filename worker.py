@@ -6,7 +6,7 @@ One process serves all task queues or those that `WORKER_TASK_QUEUES` names.
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ import httpx
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from activities.artwork import ArtworkActivities
 from activities.order import OrderActivities
@@ -35,7 +35,8 @@ from adapters.postgres.stock_book import PostgresStockBook
 from adapters.r2 import open_store
 from adapters.rendering.renderer import PillowRenderer
 from adapters.stripe.gateway import connect as stripe_gateway
-from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL, InboxDrainer
+from api.delivery import INBOX_CHANNEL, InboxDrainer
+from api.poller_keeper import REFERENCES_CHANNEL, PollerKeeper
 from api.schedules import keep_schedules_until_done
 from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
@@ -64,18 +65,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         workers = await build_workers(settings, client, database, stack)
         if settings.worker.manufacturer_tasks_per_second is not None:
             await limit_activities(client, MANUFACTURER_TASK_QUEUE, settings.worker.manufacturer_tasks_per_second)
-        notifications = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL, REFERENCES_CHANNEL))
+        messages = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL))
+        references = await stack.enter_async_context(listening(settings.database, REFERENCES_CHANNEL))
         for worker in workers:
             await stack.enter_async_context(worker)
-        drainer = asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(notifications))
-        tasks = [drainer]
+        loops = [
+            asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(messages)),
+            asyncio.create_task(PollerKeeper(client, PostgresReferenceBook(database)).run(references)),
+        ]
         if ORDERS_TASK_QUEUE in settings.worker.task_queues:
             devices = CatalogReader(database).devices
-            tasks.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock)))
-        for task in tasks:
-            stack.push_async_callback(_stop, task)
+            loops.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock)))
+        stack.push_async_callback(_stop, loops)
         log.info("worker serves", task_queues=settings.worker.task_queues)
-        await _until_stopped(stop, *tasks)
+        await _until_stopped(stop, loops)
         log.info("worker stops: running activities finish first")
 
 
@@ -96,7 +99,7 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     stack.push_async_callback(turns.close)
     seats = settings.worker.manufacturer_seats_per_device
     production = ProductionActivities(partner, book, gateway, links, store, turns, seats_per_device=seats)
-    poller = PollerActivities(partner, PostgresReferenceBook(database))
+    poller = PollerActivities(partner, PostgresReferenceBook(database), batch_size=settings.manufacturer.batch_size)
     stock = StockActivities(partner, PostgresStockBook(database), stale_after=settings.stock.stale_after)
 
     activities: dict[str, list[Callable[..., Any]]] = {
@@ -138,6 +141,8 @@ def _worker(client: Client, task_queue: str, activities: list[Callable[..., Any]
         task_queue=task_queue,
         workflows=WORKFLOWS if task_queue == ORDERS_TASK_QUEUE else [],
         activities=activities,
+        # Tests run workflows in the sandbox; here it would load every module of `workflows` once more for each order.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=settings.workflow_concurrency,
         max_cached_workflows=settings.cached_workflows,
         max_concurrent_activities=concurrency[task_queue],
@@ -155,20 +160,21 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     return WorkerDeploymentConfig(version=version, use_worker_versioning=True, default_versioning_behavior=behavior)
 
 
-async def _until_stopped(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
-    """Wait for the signal; a task that dies is a bug that must not go unnoticed, so it takes the process down."""
+async def _until_stopped(stop: asyncio.Event, loops: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the signal; a loop that dies is a bug that must not go unnoticed, so it takes the process down."""
     stopped = asyncio.create_task(stop.wait())
-    pending: set[asyncio.Task[Any]] = {stopped, *tasks}
+    pending: set[asyncio.Task[Any]] = {stopped, *loops}
     while stopped in pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def _stop(loops: Sequence[asyncio.Task[None]]) -> None:
+    for loop in loops:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop
 
 
 async def main() -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from models.artwork import PrintFile, RenderedImage, RenderRequest
-from models.inbox import InboxMessage, InboxState
+from models.inbox import InboxMessage, InboxState, Settlement
 from models.order import PlacedOrder, PlaceOrder, Product, Transition
 from models.payment import (
     CapturePayment,
@@ -26,7 +26,8 @@ from models.payment import (
 )
 from models.production import (
     Announcement,
-    DueReference,
+    Backlog,
+    DueReferences,
     ManufacturerBrand,
     ManufacturerOrderStatus,
     ManufacturerPaymentStatus,
@@ -211,14 +212,14 @@ class OrderBook(Protocol):
 class ReferenceBook(Protocol):
     """The references that are still to be asked about."""
 
-    async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
-        """Return what is due, the longest waiting first."""
+    async def due(self, *, at: datetime, limit: int) -> DueReferences:
+        """Return what is due, the longest waiting first, and when the next one will be."""
 
     async def store(self, readings: Sequence[ReferenceReading]) -> None:
         """Write the readings (never backwards), with a timeline entry for each that changed the status."""
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next reference is due, None when none waits."""
+    async def backlog(self, *, before: datetime) -> Backlog:
+        """Return what should have been asked about before `before`."""
 
 
 class StockBook(Protocol):
@@ -251,8 +252,8 @@ class Inbox(Protocol):
         A claimed message comes back by itself when its lease runs out, so a worker that dies loses nothing.
         """
 
-    async def settle(self, message_id: int, state: InboxState, *, at: datetime, note: str = "") -> None:
-        """Write how a message ended."""
+    async def settle(self, settled: Sequence[Settlement], *, at: datetime) -> None:
+        """Write how messages ended."""
 
     async def postpone(self, message_id: int, *, until: datetime, state: InboxState, note: str) -> None:
         """Put a message back, to be tried again."""

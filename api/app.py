@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.engine import Database
-from adapters.postgres.inbox import PostgresInbox
+from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.orders import PostgresOrders
 from adapters.postgres.partner import PostgresPartnerOrders
 from adapters.postgres.stock_book import PostgresStockBook
@@ -149,7 +149,7 @@ def build_services(
         storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
         orders=orders,
-        inbox=PostgresInbox(database),
+        inbox=PostgresInboxWriter(database),
         pictures=Pictures(store, PostgresUploads(database), partner_orders, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         checkouts=Checkouts(

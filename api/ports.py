@@ -1,7 +1,7 @@
 """What checkout, confirmation and callbacks need of the database; `api/app.py` plugs the adapters in."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -27,8 +27,8 @@ class Orders(Protocol):
     async def quote(self, request: CheckoutRequest, *, at: datetime, order_id: UUID | None = None) -> Quote:
         """Resolve and price a request without writing anything; its own order's hold is not in its way. Raises `OrderRefused`."""
 
-    async def next_attempt(self, upload_name: str) -> int:
-        """Which order of an upload a checkout is about: 1, and one more for each that was paid or has ended."""
+    async def next_quote(self, request: CheckoutRequest, *, at: datetime) -> tuple[int, Quote]:
+        """Which order of its upload a request is about (1, and one more for each that was paid or has ended), and its quote."""
 
     async def by_session(self, session_id: str) -> OrderView | None:
         """Find the order that a Stripe Session, or `free_<public token>`, pays for."""
@@ -65,5 +65,12 @@ class InboxWriter(Protocol):
         One that nobody awaits is only recorded.
         """
 
-    async def receive_hint(self, message: NewMessage) -> bool:
-        """Write down what the manufacturer says, and have it asked whether that is so; otherwise as `receive`."""
+    async def receive_hints(self, messages: Sequence[NewMessage]) -> list[bool]:
+        """Write down what the manufacturer says, and have it asked whether that is so; otherwise each as `receive`."""
+
+
+class Notified(Protocol):
+    """Tells that there may be something to do."""
+
+    async def wait(self, patience: timedelta) -> set[str]:
+        """Return the channels that something was said on, after `patience` perhaps none."""

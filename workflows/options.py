@@ -110,15 +110,16 @@ MANUFACTURER_LOOK_UP = ActivityOptions(
 POLL = ActivityOptions(
     task_queue=MANUFACTURER_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),
-    schedule_to_close_timeout=timedelta(minutes=10),
+    schedule_to_close_timeout=timedelta(minutes=5),
     heartbeat_timeout=HEARTBEAT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=1)),
 )
-"""One round of the poller; the next round makes up for one that failed."""
+"""One round of the poller, which ends by itself after a minute; the next round makes up for one that failed."""
 
 POLLER_IDLE_SLEEP = timedelta(minutes=10)
 """Nothing is due: a signal wakes the poller, this is for a signal that got lost."""
-POLLER_SHORTEST_SLEEP = timedelta(seconds=1)
+POLLER_SHORTEST_INTERVAL = timedelta(milliseconds=500)
+"""From the beginning of one round to that of the next."""
 
 REFUND_LOOK = timedelta(hours=1)
 """Stripe settles a pending refund in days and tells us by webhook; this is how often we ask by ourselves."""

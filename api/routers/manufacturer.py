@@ -53,8 +53,7 @@ async def early_payment_data() -> PayDataAnswer:
 async def _store(inbox: Inbox, messages: Sequence[NewMessage]) -> Acknowledgement:
     """Write all down, then acknowledge; without an acknowledgement they all come again, and those written are left alone."""
     try:
-        for message in messages:
-            await inbox.receive_hint(message)
+        await inbox.receive_hints(messages)
     except ProviderUnavailable as outage:
         log.warning("a callback could not be stored and must be repeated", reason=outage.message)
         return Acknowledgement.fail()

@@ -10,7 +10,9 @@ from models.errors import AlreadyExists
 from models.order import Product
 from models.production import (
     Announcement,
+    Backlog,
     DueReference,
+    DueReferences,
     ManufacturerBrand,
     ManufacturerOrderId,
     ManufacturerOrderStatus,
@@ -111,7 +113,7 @@ class FakeTurns:
 
 
 class FakeReferenceBook:
-    """Due references by hand."""
+    """The references that tests made due; each waits for as long as the poller said."""
 
     def __init__(self) -> None:
         self.faults = Faults()
@@ -119,16 +121,38 @@ class FakeReferenceBook:
         self.waiting: list[DueReference] = []
         self.stored: list[ReferenceReading] = []
         self.next_in: timedelta | None = None
+        self._next_at: dict[str, datetime] = {}
 
-    async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
+    def wait_until(self, reference: str, moment: datetime) -> None:
+        """Have a reference become due later."""
+        self._next_at[reference] = moment
+
+    async def due(self, *, at: datetime, limit: int) -> DueReferences:
         self.asked_at.append(at)
         await self.faults.before("due")
-        return self.waiting[:limit]
+        due = [entry for entry in self.waiting if self._next_at.get(entry.reference, at) <= at]
+        later = [moment for moment in self._next_at.values() if moment > at]
+        if self.next_in is not None:
+            later.append(at + self.next_in)
+        return DueReferences(references=tuple(due[:limit]), next_at=min(later, default=None))
 
     async def store(self, readings: Sequence[ReferenceReading]) -> None:
+        await self.faults.before("store")
         self.stored.extend(readings)
-        settled = {reading.reference for reading in readings if reading.next_at is None}
-        self.waiting = [entry for entry in self.waiting if entry.reference not in settled]
+        known = {reading.reference: reading for reading in readings}
+        self.waiting = [
+            self._read(entry, known[entry.reference]) if entry.reference in known else entry
+            for entry in self.waiting
+            if entry.reference not in known or known[entry.reference].next_at is not None
+        ]
+        self._next_at |= {reading.reference: reading.next_at for reading in readings if reading.next_at is not None}
+        for reading in readings:
+            if reading.next_at is None:
+                self._next_at.pop(reading.reference, None)
 
-    async def next_due(self) -> datetime | None:
-        return None if self.next_in is None else self.asked_at[-1] + self.next_in
+    def _read(self, entry: DueReference, reading: ReferenceReading) -> DueReference:
+        return entry if reading.status is None else entry.model_copy(update={"last_status": reading.status})
+
+    async def backlog(self, *, before: datetime) -> Backlog:
+        late = [moment for moment in self._next_at.values() if moment < before]
+        return Backlog(count=len(late), since=min(late, default=None))

@@ -170,6 +170,16 @@ async def brands(shop: Shop) -> WorkflowHandle[Any, Any]:
     return handle
 
 
+async def poller_in_trouble(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A database that was away until operators were told, and came back."""
+    shop.references.faults.fail("due", ProviderUnavailable("away", provider="postgres"), times=1000)
+    handle = await shop.client.start_workflow(StatusPoller.run, PollerInput(), id=STATUS_POLLER_ID, task_queue=ORDERS_TASK_QUEUE)
+    await shop.env.sleep(timedelta(minutes=20))
+    shop.references.faults.mend("due")
+    await shop.env.sleep(timedelta(minutes=5))
+    return handle
+
+
 SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]]]]] = {
     "completed": (RETIRED_KEY, completed),
     "expired": (CURRENT_KEY, expired),
@@ -182,6 +192,7 @@ SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]
     "poller": (CURRENT_KEY, poller),
     "stock": (CURRENT_KEY, stock),
     "brands": (CURRENT_KEY, brands),
+    "poller_in_trouble": (CURRENT_KEY, poller_in_trouble),
 }
 
 

@@ -10,6 +10,7 @@ from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.reference_book import RANKS, PostgresReferenceBook
 from models.order import OrderStatus, PlacedOrder
 from models.production import (
+    Backlog,
     ManufacturerOrderStatus,
     ManufacturerPaymentStatus,
     PrintReference,
@@ -55,26 +56,46 @@ async def last_status(shop: Shop, reference: str) -> int | None:
     return status
 
 
+async def next_due(book: PostgresReferenceBook) -> datetime | None:
+    """When the one reference that waits is due, at NOW not yet."""
+    return (await book.due(at=NOW, limit=1)).next_at
+
+
 class TestDue:
     async def test_what_waits_longest_comes_first(self, shop: Shop, book: PostgresReferenceBook):
         (_, late), (_, early) = await submitted(shop, version=5), await submitted(shop, version=2)
 
         due = await book.due(at=LATER, limit=10)
 
-        assert [entry.reference for entry in due] == [early, late]
-        assert [entry.reference for entry in await book.due(at=LATER, limit=1)] == [early]
-        assert due[0].last_status is None
-        assert due[0].created_at == NOW
+        assert [entry.reference for entry in due.references] == [early, late]
+        assert [entry.reference for entry in (await book.due(at=LATER, limit=1)).references] == [early]
+        assert due.references[0].last_status is None
+        assert due.references[0].created_at == NOW
 
     async def test_nothing_is_due_before_its_time(self, shop: Shop, book: PostgresReferenceBook):
         await submitted(shop)
 
-        assert await book.due(at=NOW, limit=10) == []
-        assert await book.next_due() == NOW + timedelta(minutes=2)
+        due = await book.due(at=NOW, limit=10)
+        assert (due.references, due.next_at) == ((), NOW + timedelta(minutes=2))
 
     async def test_nothing_waits_in_an_empty_shop(self, shop: Shop, book: PostgresReferenceBook):
-        assert await book.next_due() is None
+        due = await book.due(at=LATER, limit=10)
+        assert (due.references, due.next_at) == ((), None)
         await book.store([])
+
+    async def test_with_what_is_due_comes_when_the_next_one_is(self, shop: Shop, book: PostgresReferenceBook):
+        (_, early), _ = await submitted(shop, version=2), await submitted(shop, version=5)
+        due = await book.due(at=NOW + timedelta(minutes=3), limit=10)
+        assert [entry.reference for entry in due.references] == [early]
+        assert due.next_at == NOW + timedelta(minutes=5)
+
+    async def test_what_nobody_asks_about_although_it_is_due_is_counted(self, shop: Shop, book: PostgresReferenceBook):
+        assert await book.backlog(before=LATER) == Backlog(count=0, since=None)
+        for version in (2, 5):
+            await submitted(shop, version=version)
+        counts = [(await book.backlog(before=NOW + timedelta(minutes=minutes))).count for minutes in (2, 3, 6)]
+        assert counts == [0, 1, 2]
+        assert (await book.backlog(before=LATER)).since == NOW + timedelta(minutes=2)
 
 
 class TestStore:
@@ -88,7 +109,7 @@ class TestStore:
         assert (view.status, view.manufacturer_status) == (OrderStatus.IN_PRODUCTION, 11)
         entry = view.timeline[-1]
         assert (entry.kind, entry.reference, entry.manufacturer_status, entry.at) == ("progress", reference, 11, LATER)
-        assert await book.next_due() == LATER + timedelta(minutes=1)
+        assert await next_due(book) == LATER + timedelta(minutes=1)
 
     @pytest.mark.parametrize("arrival", list(itertools.permutations((8, 10, 12, 16))))
     async def test_states_in_any_order_end_with_the_last_one(self, open_shop: Shop, arrival: tuple[int, ...]):
@@ -129,8 +150,19 @@ class TestStore:
         await book.store([reading(placed, reference, None, next_at=LATER + timedelta(hours=1))])
 
         assert await last_status(shop, reference) == 8
-        assert await book.next_due() == LATER + timedelta(hours=1)
+        assert await next_due(book) == LATER + timedelta(hours=1)
         assert len(await shop.rows("SELECT 1 FROM order_events WHERE kind = 'progress'")) == 1
+
+    async def test_a_call_that_was_not_answered_is_no_reading(self, shop: Shop, book: PostgresReferenceBook):
+        placed, reference = await submitted(shop)
+        await book.store([reading(placed, reference, 8)])
+        later = LATER + timedelta(minutes=1)
+        put_off = reading(placed, reference, None, at=later, next_at=later + timedelta(minutes=1))
+
+        await book.store([put_off.model_copy(update={"is_answered": False})])
+
+        row = await shop.row("SELECT * FROM manufacturer_references")
+        assert (row["last_status"], row["read_at"], row["next_due_at"]) == (8, LATER, later + timedelta(minutes=1))
 
     async def test_a_callback_that_came_while_we_asked_is_not_put_off(self, shop: Shop, book: PostgresReferenceBook):
         """The answer on its way may be older than what the callback tells."""
@@ -140,7 +172,7 @@ class TestStore:
 
         await book.store([reading(placed, reference, 11, next_at=LATER + timedelta(hours=1))])
 
-        assert await book.next_due() == called_back_at
+        assert await next_due(book) == called_back_at
 
     async def test_two_pollers_with_the_same_answers_write_them_once(self, shop: Shop, another_process: Callable[[], Database]):
         """And do not block each other, whatever order their answers are in."""
