@@ -199,7 +199,7 @@ class TestDelivery:
     async def test_repeats_come_five_to_ten_seconds_apart_by_the_emulators_clock(self, partner: Caller, shop: Shop):
         shop.acknowledgement = {"code": 500}
         await partner.paid()
-        arrivals = []
+        arrivals: list[int] = []
         for second in range(120):
             await partner.later(1)
             arrivals += [second] * (len(shop.callbacks) - len(arrivals))

@@ -1,0 +1,248 @@
+"""Plays one whole order for each cell of the fault matrix, many at once, and reads in the emulators' ledgers how it ended."""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
+from temporalio.service import RPCError
+
+from activities import poller
+from adapters.postgres.order_book import PostgresOrderBook
+from dev.emulators.faults import Fault
+from dev.emulators.state import Document
+from dev.world import devices
+from models.order import Operator, OrderStatus
+from models.production import ReferenceKind
+from tests.system.case import Case
+from tests.system.cells import ANNOUNCE, CONFIRM, FAULTS, LOGIN, LOOK_AT_PAYMENT, LOOK_AT_QUEUE, TIMEOUT_S, Cell
+from tests.system.running import running
+from tests.system.storefront import DEFAULT_DEVICE, MACHINE, QR_BODY, WEB_BODY, picture
+from tests.system.world import World
+from workflows import options, submission
+from workflows.order import OrderWorkflow
+
+AT_ONCE = 12
+PATIENCE_S = 60.0
+"""How long one order may take; far longer than any does."""
+LOOK_EVERY_S = 0.1
+FULL_SHELF = 1_000
+ANNA = Operator(operator="anna", reason="asked the manufacturer")
+CANCELABLE = {"announce_refused", "submit_refused"}
+"""Holds at which it is known that nothing was ordered."""
+
+
+@dataclass
+class Outcome:
+    """What became of one cell's order."""
+
+    holds: list[str] = field(default_factory=list)
+    status: str = ""
+    story: list[str] = field(default_factory=list)
+    error: str = ""
+    """Why it was given up; empty for an order that came to an end."""
+    untouched: list[Document] = field(default_factory=list)
+    """Faults that never happened, not even once."""
+    announced: int = 0
+    accepted: int = 0
+    printed: int = 0
+    authorized: list[int] = field(default_factory=list)
+    captured: list[int] = field(default_factory=list)
+    voided: int = 0
+    refunded: int = 0
+
+    @property
+    def is_fair(self) -> bool:
+        """One case and its price taken once, or none and nothing kept; nothing announced, authorised or printed twice."""
+        once = self.announced <= 1 and len(self.authorized) == 1 and len(self.captured) <= 1 and self.printed == self.accepted
+        kept = sum(self.captured) - self.refunded
+        if self.accepted == 1:
+            return once and self.captured == self.authorized and kept == self.authorized[0] and self.voided == 0
+        return once and self.accepted == 0 and kept == 0 and self.voided + len(self.captured) == 1
+
+    def __str__(self) -> str:
+        word = "1 case" if self.printed else "void" if self.voided else "refund"
+        return word + (f" ({len(self.holds)} holds)" if self.holds else "")
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Shorten every wait between two tries; their order, their number and what ends them stay as they are."""
+    for policy in [value for value in vars(options).values() if isinstance(value, dict) and "retry_policy" in value]:
+        quick = replace(
+            policy["retry_policy"], initial_interval=timedelta(milliseconds=50), maximum_interval=timedelta(milliseconds=200)
+        )
+        patch.setitem(policy, "retry_policy", quick)
+    patch.setattr(submission, "RESUBMIT_PAUSE", timedelta(milliseconds=50))
+    patch.setattr(options, "POLLER_SHORTEST_SLEEP", timedelta(milliseconds=100))
+    patch.setattr(poller, "CADENCE", ((timedelta(days=1), timedelta(milliseconds=500)),))
+
+
+@asynccontextmanager
+async def town(
+    database_url: str, temporal_address: str, folder: Path, dialect: str, machines: Sequence[str]
+) -> AsyncIterator[World]:
+    """A shop with `machines` beside those of the catalogue; no news of a print but what is asked for."""
+    partner = {
+        "dialect": dialect,
+        "devices": (*devices(), *machines),
+        "stock_per_shell": FULL_SHELF,
+        "order_callback_url": None,
+        "print_step": timedelta(milliseconds=2),
+    }
+    manufacturer = {"dialect": dialect, "timeout": f"{TIMEOUT_S}s"}
+    namespace = f"matrix-{uuid4().hex[:12]}"
+    async with running(database_url, temporal_address, namespace, folder, manufacturer=manufacturer, partner=partner) as world:
+        await _set_up(world, machines)
+        yield world
+
+
+async def _set_up(world: World, machines: Sequence[str]) -> None:
+    await world.rows("UPDATE stock_levels SET stock = :stock RETURNING 1", stock=FULL_SHELF)
+    for machine in machines:
+        await world.rows(
+            "INSERT INTO devices (id, name, location, is_default, is_active)"
+            " SELECT :new, name, location, false, true FROM devices WHERE id = :old RETURNING 1",
+            new=machine,
+            old=MACHINE,
+        )
+        await world.rows(
+            "INSERT INTO stock_levels (device_id, shell_id, stock, taken_at)"
+            " SELECT :new, shell_id, stock, taken_at FROM stock_levels WHERE device_id = :old RETURNING 1",
+            new=machine,
+            old=MACHINE,
+        )
+
+
+async def play(world: World, cells: Iterable[Cell]) -> dict[Cell, Outcome]:
+    """Play every cell, and judge all of them when the last has ended."""
+    players = {cell: Player(world, cell, f"CELL{number:08d}") for number, cell in enumerate(cells)}
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def played(player: Player) -> None:
+        async with turn:
+            await player.play()
+
+    await asyncio.gather(*[played(player) for player in players.values() if player.cell.call != LOGIN])
+    for player in players.values():
+        # A login says nothing of the order that needs it, so only one order at a time may.
+        if player.cell.call == LOGIN:
+            await player.play()
+    money, partner = await world.stripe.ledger(), await world.manufacturer.ledger()
+    faults = await world.manufacturer.call("GET", "/faults")
+    for player in players.values():
+        player.judge(money, partner, faults)
+    return {cell: player.outcome for cell, player in players.items()}
+
+
+def machine_of(number: int) -> str:
+    return f"CELL{number:08d}"
+
+
+class Player:
+    """The customer and the operator of one cell."""
+
+    def __init__(self, world: World, cell: Cell, machine: str) -> None:
+        self.cell = cell
+        self.outcome = Outcome()
+        self._world = world
+        self._machine = DEFAULT_DEVICE if cell.is_web else machine
+        self._armed: list[Document] = []
+        self._order_id = ""
+        self._payment = self._print = "never given out"
+
+    async def play(self) -> None:
+        """Order, pay, and see it through; what goes wrong is kept for the judgement."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                case = await self._checked_out()
+                await self._arm()
+                await case.pay()
+                await self._follow(case)
+        except Exception:  # noqa: BLE001 - one cell's failure is that cell's verdict
+            self.outcome.error = traceback.format_exc(limit=-3)
+
+    async def _checked_out(self) -> Case:
+        """Open the checkout, and have both references given out before the order asks for them: it gets the same ones."""
+        body = WEB_BODY if self.cell.is_web else {**QR_BODY, "machine_id": self._machine}
+        case = await (await self._world.design(body, data=picture(1))).checkout()
+        self._order_id = str(case.order_id)
+        book, now = PostgresOrderBook(self._world.worker_database), datetime.now(UTC)
+        self._payment = await book.reference(ReferenceKind.PAYMENT, order_id=case.order_id, attempt=1, at=now)
+        self._print = await book.reference(ReferenceKind.PRINT, order_id=case.order_id, attempt=1, at=now)
+        return case
+
+    async def _arm(self) -> None:
+        cell = self.cell
+        if cell.reached_by is not None:
+            await self._fault(*cell.reached_by)
+        for _ in range(cell.after):
+            await self._fault(cell.call, "http 503")
+        await self._fault(cell.call, cell.fault, times=cell.times)
+
+    async def _fault(self, call: str, name: str, times: int = 1) -> None:
+        kind, fields = FAULTS[name]
+        fault = Fault(operation=call, kind=kind, about=self._about(call), times=times, **fields)
+        self._armed.append(fault.model_dump())
+        await self._world.manufacturer.call("POST", "/faults", self._armed[-1])
+
+    def _about(self, call: str) -> str | None:
+        if call == LOGIN:
+            return None
+        if call == LOOK_AT_QUEUE:
+            return self._machine
+        return self._payment if call in (ANNOUNCE, CONFIRM, LOOK_AT_PAYMENT) else self._print
+
+    async def _follow(self, case: Case) -> None:
+        """Do what the cell's operator does until the case lies ready or the order is canceled."""
+        ends = {OrderStatus.TO_SHIP, OrderStatus.READY_FOR_COLLECTION, OrderStatus.CANCELED}
+        try:
+            while (row := await case.row())["status"] not in ends:
+                if row["status"] == OrderStatus.ON_HOLD:
+                    await self._decide(case, row["hold_reason"])
+                await asyncio.sleep(LOOK_EVERY_S)
+            if row["status"] == OrderStatus.CANCELED:
+                await case.handle.result()
+        finally:
+            self.outcome.story = await case.story()
+            self.outcome.status = (await case.row())["status"]
+
+    async def _decide(self, case: Case, reason: str) -> None:
+        """Cancel once, or let it go on. A row can be a moment older than its workflow, which then refuses."""
+        cancel = self.cell.decision == "cancel" and "cancel" not in self.outcome.holds
+        try:
+            if cancel:
+                await case.handle.start_update(OrderWorkflow.cancel, ANNA, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+                self.outcome.holds.append("cancel")
+            else:
+                await case.handle.execute_update(OrderWorkflow.retry_step, ANNA)
+        except (WorkflowUpdateFailedError, RPCError):
+            return
+        self.outcome.holds.append(reason)
+
+    def judge(self, money: Sequence[Document], partner: Sequence[Document], faults: Sequence[Document]) -> None:
+        """Read in the ledgers what really happened."""
+        ours = [entry for entry in money if entry.get("client_reference_id") == self._order_id]
+        outcome = self.outcome
+        outcome.authorized = [entry["amount"] for entry in ours if entry["operation"] == "authorize"]
+        outcome.captured = [entry["amount"] for entry in ours if entry["operation"] == "capture"]
+        outcome.voided = sum(entry["operation"] == "void" for entry in ours)
+        outcome.refunded = sum(entry["amount"] for entry in ours if entry["operation"] == "refund")
+        outcome.announced = _count(partner, "payment_announced", third_id=self._payment)
+        outcome.accepted = _count(partner, "order_accepted", third_pay_id=self._payment)
+        outcome.printed = _count(partner, "order_printed", third_pay_id=self._payment)
+        ids = {self._payment, self._print, self._machine} - {DEFAULT_DEVICE}
+        mine = [fault for fault in faults if fault["about"] in ids or (self.cell.call == LOGIN and fault["operation"] == LOGIN)]
+        outcome.untouched = [fault for fault in mine if fault in self._armed]
+
+
+def _count(entries: Iterable[Document], operation: str, **fields: Any) -> int:
+    return sum(
+        entry["operation"] == operation and all(entry[name] == value for name, value in fields.items()) for entry in entries
+    )
