@@ -36,6 +36,8 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "already exists": ("refused", {"detail": {"msg": "third_id already exist", "code": 500}}),
 }
 """What goes wrong, as the emulator is told."""
+RARE = ("answer lost behind a 502", "restricted")
+"""Of a kind that another fault stands for; tried in journeys."""
 REACHED_BY = {
     LOOK_AT_PAYMENT: (ANNOUNCE, ("answer lost", "http 500", "slow")),
     LOOK_AT_ORDER: (SUBMIT, ("answer lost", "http 500", "slow", "error under 200")),
@@ -68,14 +70,14 @@ class Cell:
 
     @property
     def needs_person(self) -> bool:
-        return needs_person(self.dialect, self.call, self.fault)
+        return _needs_person(self.dialect, self.call, self.fault, self.reached_by)
 
     def __str__(self) -> str:
         place = f"{self.dialect} {self.call.removeprefix('order/')}"
         return f"{self.seed} {place}: {self.fault}" + (f", {self.decision}" if self.needs_person else "")
 
 
-def needs_person(dialect: Dialect, call: str, fault: str) -> bool:
+def _needs_person(dialect: Dialect, call: str, fault: str, reached_by: tuple[str, str] | None) -> bool:
     """Whether nobody but a person may go on after this.
 
     A refusal that asking again cannot change, or that nobody has classified. A reference that is known already is looked up; only
@@ -83,7 +85,22 @@ def needs_person(dialect: Dialect, call: str, fault: str) -> bool:
     """
     if fault == "token expired":
         return dialect == "guide" or call == LOGIN
-    return fault in _FOR_A_PERSON or (fault == "already exists" and call != SUBMIT)
+    if fault == "already exists":
+        return SUBMIT not in (call, reached_by[0] if reached_by and call == LOGIN else None)
+    return fault in _FOR_A_PERSON
+
+
+def everyday(seed: int) -> list[Cell]:
+    """Each fault at each call in the default dialect, and what only the other one has: logins, and tokens that end."""
+    faults = [fault for fault in FAULTS if fault not in RARE]
+    logins = cells("interface", seed, calls=(LOGIN,), faults=faults)
+    tokens = cells("interface", seed, calls=CALLS, faults=("token expired",))
+    return [*cells("guide", seed, faults=faults), *tokens, *logins]
+
+
+def thorough(seed: int) -> list[Cell]:
+    """Each fault at each call in both dialects, and both decisions wherever a person decides."""
+    return [*cells("guide", seed, thorough=True), *cells("interface", seed, calls=(*CALLS, LOGIN), thorough=True)]
 
 
 def cells(
@@ -93,7 +110,8 @@ def cells(
     chance = random.Random(f"{dialect} {seed}")  # noqa: S311 - the same cells for the same seed
     for call, fault in itertools.product(calls, faults):
         decisions: tuple[Decision, ...] = ("nobody",)
-        if needs_person(dialect, call, fault):
+        reached_by = _reached_by(call, chance)
+        if _needs_person(dialect, call, fault, reached_by):
             decisions = ("retry", "cancel") if thorough else (chance.choice(("retry", "cancel")),)
         for decision in decisions:
             yield Cell(
@@ -104,7 +122,7 @@ def cells(
                 seed=seed,
                 times=chance.choice((1, 1, 2, 3)),
                 after=chance.choice((0, 0, 1, 2)),
-                reached_by=_reached_by(call, chance),
+                reached_by=reached_by,
                 is_web=call != LOOK_AT_QUEUE and chance.random() < 0.5,
             )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ from workflows import options, submission
 from workflows.order import OrderWorkflow
 
 AT_ONCE = 12
+COLUMN = 30
 PATIENCE_S = 60.0
 """How long one order may take; far longer than any does."""
 LOOK_EVERY_S = 0.1
@@ -58,6 +59,9 @@ class Outcome:
     voided: int = 0
     refunded: int = 0
 
+    decided: set[str] = field(default_factory=set)
+    """What the operator did."""
+
     @property
     def is_fair(self) -> bool:
         """One case and its price taken once, or none and nothing kept; nothing announced, authorised or printed twice."""
@@ -68,8 +72,7 @@ class Outcome:
         return once and self.accepted == 0 and kept == 0 and self.voided + len(self.captured) == 1
 
     def __str__(self) -> str:
-        word = "1 case" if self.printed else "void" if self.voided else "refund"
-        return word + (f" ({len(self.holds)} holds)" if self.holds else "")
+        return "1 case" if self.printed else "void" if self.voided else "refund" if self.refunded else "nothing"
 
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
@@ -120,29 +123,84 @@ async def _set_up(world: World, machines: Sequence[str]) -> None:
         )
 
 
-async def play(world: World, cells: Iterable[Cell]) -> dict[Cell, Outcome]:
-    """Play every cell, and judge all of them when the last has ended."""
-    players = {cell: Player(world, cell, f"CELL{number:08d}") for number, cell in enumerate(cells)}
+@dataclass
+class Verdict:
+    """What became of every cell, and what the ledgers hold that belongs to none."""
+
+    outcomes: dict[Cell, Outcome]
+    strangers: list[Document]
+
+
+async def play(worlds: Mapping[str, World], cells: Iterable[Cell]) -> Verdict:
+    """Play every cell in the world of its dialect, and judge all of them when the last has ended."""
+    players = {cell: Player(worlds[cell.dialect], cell, machine_of(number)) for number, cell in enumerate(cells)}
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def played(player: Player) -> None:
         async with turn:
             await player.play()
 
-    await asyncio.gather(*[played(player) for player in players.values() if player.cell.call != LOGIN])
-    for player in players.values():
-        # A login says nothing of the order that needs it, so only one order at a time may.
-        if player.cell.call == LOGIN:
-            await player.play()
-    money, partner = await world.stripe.ledger(), await world.manufacturer.ledger()
-    faults = await world.manufacturer.call("GET", "/faults")
-    for player in players.values():
-        player.judge(money, partner, faults)
-    return {cell: player.outcome for cell, player in players.items()}
+    async def one_by_one(those: Iterable[Player]) -> None:
+        for player in those:
+            await played(player)
+
+    # A login says nothing of the order that needs it, so there only one order at a time suffers, and nobody else logs in.
+    logins = [player for cell, player in players.items() if cell.call == LOGIN]
+    others = [player for player in players.values() if player not in logins]
+    tokens = [player for player in others if player.cell.dialect == "interface"]
+    await asyncio.gather(
+        *[played(player) for player in others if player not in tokens],
+        _then(asyncio.gather(*map(played, tokens)), one_by_one(logins)),
+    )
+    verdict = Verdict({cell: player.outcome for cell, player in players.items()}, [])
+    for world in worlds.values():
+        money, partner = await world.stripe.ledger(), await world.manufacturer.ledger()
+        faults = await world.manufacturer.call("GET", "/faults")
+        ours = [player for cell, player in players.items() if worlds[cell.dialect] is world]
+        for player in ours:
+            player.judge(money, partner, faults)
+        verdict.strangers += _strangers(ours, money, partner)
+    return verdict
+
+
+async def _then(first: Awaitable[Any], second: Awaitable[Any]) -> None:
+    await first
+    await second
+
+
+def _strangers(players: Sequence["Player"], money: Iterable[Document], partner: Iterable[Document]) -> list[Document]:
+    orders, payments = {player.order_id for player in players}, {player.payment for player in players}
+    paid = [entry for entry in money if entry["client_reference_id"] not in orders]
+    made = [
+        entry
+        for entry in partner
+        if (entry["operation"] == "payment_announced" and entry["third_id"] not in payments)
+        or (entry["operation"] in {"order_accepted", "order_printed"} and entry["third_pay_id"] not in payments)
+    ]
+    return paid + made
 
 
 def machine_of(number: int) -> str:
+    """The machine of the so manyth cell."""
     return f"CELL{number:08d}"
+
+
+def table(outcomes: Mapping[Cell, Outcome]) -> str:
+    """One line for each fault, one column for each call; what a person decided stands after the slash."""
+    lines = []
+    for dialect, seed in dict.fromkeys((cell.dialect, cell.seed) for cell in outcomes):
+        here = {cell: outcome for cell, outcome in outcomes.items() if (cell.dialect, cell.seed) == (dialect, seed)}
+        calls = list(dict.fromkeys(cell.call for cell in here))
+        lines.append(f"\n{dialect}, seed {seed}".ljust(28) + "".join(call.rpartition("/")[2].ljust(COLUMN) for call in calls))
+        for fault in dict.fromkeys(cell.fault for cell in here):
+            words = ["; ".join(_word(c, o) for c, o in here.items() if (c.call, c.fault) == (call, fault)) for call in calls]
+            lines.append(f"{fault:27}" + "".join(word.ljust(COLUMN) for word in words))
+    return "\n".join(lines) + "\n"
+
+
+def _word(cell: Cell, outcome: Outcome) -> str:
+    verdict = "" if outcome.is_fair and not outcome.error else "UNFAIR "
+    return verdict + (f"{cell.decision}: " if cell.needs_person else "") + str(outcome)
 
 
 class Player:
@@ -154,8 +212,8 @@ class Player:
         self._world = world
         self._machine = DEFAULT_DEVICE if cell.is_web else machine
         self._armed: list[Document] = []
-        self._order_id = ""
-        self._payment = self._print = "never given out"
+        self.order_id = ""
+        self.payment = self._print = "never given out"
 
     async def play(self) -> None:
         """Order, pay, and see it through; what goes wrong is kept for the judgement."""
@@ -172,9 +230,9 @@ class Player:
         """Open the checkout, and have both references given out before the order asks for them: it gets the same ones."""
         body = WEB_BODY if self.cell.is_web else {**QR_BODY, "machine_id": self._machine}
         case = await (await self._world.design(body, data=picture(1))).checkout()
-        self._order_id = str(case.order_id)
+        self.order_id = str(case.order_id)
         book, now = PostgresOrderBook(self._world.worker_database), datetime.now(UTC)
-        self._payment = await book.reference(ReferenceKind.PAYMENT, order_id=case.order_id, attempt=1, at=now)
+        self.payment = await book.reference(ReferenceKind.PAYMENT, order_id=case.order_id, attempt=1, at=now)
         self._print = await book.reference(ReferenceKind.PRINT, order_id=case.order_id, attempt=1, at=now)
         return case
 
@@ -197,7 +255,7 @@ class Player:
             return None
         if call == LOOK_AT_QUEUE:
             return self._machine
-        return self._payment if call in (ANNOUNCE, CONFIRM, LOOK_AT_PAYMENT) else self._print
+        return self.payment if call in (ANNOUNCE, CONFIRM, LOOK_AT_PAYMENT) else self._print
 
     async def _follow(self, case: Case) -> None:
         """Do what the cell's operator does until the case lies ready or the order is canceled."""
@@ -215,29 +273,29 @@ class Player:
 
     async def _decide(self, case: Case, reason: str) -> None:
         """Cancel once, or let it go on. A row can be a moment older than its workflow, which then refuses."""
-        cancel = self.cell.decision == "cancel" and "cancel" not in self.outcome.holds
+        cancel = self.cell.decision == "cancel" and "cancel" not in self.outcome.decided
         try:
             if cancel:
                 await case.handle.start_update(OrderWorkflow.cancel, ANNA, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
-                self.outcome.holds.append("cancel")
             else:
                 await case.handle.execute_update(OrderWorkflow.retry_step, ANNA)
         except (WorkflowUpdateFailedError, RPCError):
             return
         self.outcome.holds.append(reason)
+        self.outcome.decided.add("cancel" if cancel else "retry")
 
     def judge(self, money: Sequence[Document], partner: Sequence[Document], faults: Sequence[Document]) -> None:
         """Read in the ledgers what really happened."""
-        ours = [entry for entry in money if entry.get("client_reference_id") == self._order_id]
+        ours = [entry for entry in money if entry.get("client_reference_id") == self.order_id]
         outcome = self.outcome
         outcome.authorized = [entry["amount"] for entry in ours if entry["operation"] == "authorize"]
         outcome.captured = [entry["amount"] for entry in ours if entry["operation"] == "capture"]
         outcome.voided = sum(entry["operation"] == "void" for entry in ours)
         outcome.refunded = sum(entry["amount"] for entry in ours if entry["operation"] == "refund")
-        outcome.announced = _count(partner, "payment_announced", third_id=self._payment)
-        outcome.accepted = _count(partner, "order_accepted", third_pay_id=self._payment)
-        outcome.printed = _count(partner, "order_printed", third_pay_id=self._payment)
-        ids = {self._payment, self._print, self._machine} - {DEFAULT_DEVICE}
+        outcome.announced = _count(partner, "payment_announced", third_id=self.payment)
+        outcome.accepted = _count(partner, "order_accepted", third_pay_id=self.payment)
+        outcome.printed = _count(partner, "order_printed", third_pay_id=self.payment)
+        ids = {self.payment, self._print, self._machine} - {DEFAULT_DEVICE}
         mine = [fault for fault in faults if fault["about"] in ids or (self.cell.call == LOGIN and fault["operation"] == LOGIN)]
         outcome.untouched = [fault for fault in mine if fault in self._armed]
 
