@@ -12,7 +12,7 @@ import pytest_asyncio
 from dev.postgres import Postgres
 from tests.conftest import Infrastructure
 from tests.system.cells import Cell, everyday, thorough
-from tests.system.matrix import Outcome, Verdict, hurry, machine_of, play, table, town
+from tests.system.matrix import Outcome, Verdict, hurry, machine_of, play, silence, table, town
 from tests.system.world import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -97,8 +97,9 @@ async def test_nothing_was_charged_announced_or_made_that_nobody_ordered(verdict
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_every_fault_at_every_call_in_both_dialects_and_with_every_decision(played: Play, seed: int):
-    async with played(thorough(seed)) as verdict:
-        sys.stdout.write(table(verdict.outcomes))
+    with silence():
+        async with played(thorough(seed)) as verdict:
+            sys.stdout.write(table(verdict.outcomes))
     assert verdict.strangers == []
     for cell, outcome in verdict.outcomes.items():
         check(cell, outcome)
