@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.ports import ImageLinks, Manufacturer, OrderBook
 from models.artwork import PrintFile, sha256_of
-from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown, ProviderUnavailable
+from models.errors import AlreadyExists, IntegrityBroken, OrderPipelineError, OutcomeUnknown
 from models.production import (
     Announcement,
     AnnouncePayment,
@@ -160,7 +160,9 @@ def _ordered(reference: PrintReference) -> Iterator[None]:
     """From here on the manufacturer has the order: no failure may be read as if nothing had been done."""
     try:
         yield
-    except (ProviderUnavailable, IntegrityBroken) as failure:
+    except OutcomeUnknown:
+        raise
+    except OrderPipelineError as failure:
         message = f"the manufacturer has {reference}, but then: {failure.message}"
         raise OutcomeUnknown(message, provider="manufacturer") from failure
 
