@@ -85,7 +85,8 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         )
         patch.setitem(policy, "retry_policy", quick)
     patch.setattr(submission, "RESUBMIT_PAUSE", timedelta(milliseconds=50))
-    patch.setattr(options, "POLLER_SHORTEST_SLEEP", timedelta(milliseconds=100))
+    for name in [name for name in vars(options) if name.startswith("POLLER_SHORTEST")]:
+        patch.setattr(options, name, timedelta(milliseconds=100))
     patch.setattr(poller, "CADENCE", ((timedelta(days=1), timedelta(milliseconds=500)),))
 
 
