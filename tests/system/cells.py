@@ -121,10 +121,15 @@ def cells(
                 decision=decision,
                 seed=seed,
                 times=chance.choice((1, 1, 2, 3)),
-                after=chance.choice((0, 0, 1, 2)),
+                after=chance.choice((0, 0, 1, 2)) if _is_asked_again(call, reached_by) else 0,
                 reached_by=reached_by,
                 is_web=call != LOOK_AT_QUEUE and chance.random() < 0.5,
             )
+
+
+def _is_asked_again(call: str, reached_by: tuple[str, str] | None) -> bool:
+    """Whether the call is sure to be made again after it has failed: nobody looks for a payment that a second try announces."""
+    return call != LOOK_AT_PAYMENT or (reached_by is not None and reached_by[1] == "answer lost")
 
 
 def _reached_by(call: str, chance: random.Random) -> tuple[str, str] | None:

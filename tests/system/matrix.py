@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -149,7 +150,7 @@ class Verdict:
 
 
 async def play(worlds: Mapping[str, World], cells: Iterable[Cell]) -> Verdict:
-    """Play every cell in the world of its dialect, and judge all of them when the last has ended."""
+    """Play every cell in the world of its dialect, in an order of the seed's, and judge all of them when the last has ended."""
     players = {cell: Player(worlds[cell.dialect], cell, machine_of(number)) for number, cell in enumerate(cells)}
     turn = asyncio.Semaphore(AT_ONCE)
 
@@ -164,6 +165,7 @@ async def play(worlds: Mapping[str, World], cells: Iterable[Cell]) -> Verdict:
     # A login says nothing of the order that needs it, so there only one order at a time suffers, and nobody else logs in.
     logins = [player for cell, player in players.items() if cell.call == LOGIN]
     others = [player for player in players.values() if player not in logins]
+    random.Random(others[0].cell.seed if others else 0).shuffle(others)  # noqa: S311 - the same order for the same seed
     tokens = [player for player in others if player.cell.dialect == "interface"]
     await asyncio.gather(
         *[played(player) for player in others if player not in tokens],
