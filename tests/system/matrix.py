@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,11 @@ import pytest
 import structlog
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+import worker
+import workflows.poller
 from activities import poller
 from adapters.postgres.order_book import PostgresOrderBook
 from dev.emulators.faults import Fault
@@ -85,10 +90,16 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
             policy["retry_policy"], initial_interval=timedelta(milliseconds=50), maximum_interval=timedelta(milliseconds=200)
         )
         patch.setitem(policy, "retry_policy", quick)
-    patch.setattr(submission, "RESUBMIT_PAUSE", timedelta(milliseconds=50))
-    for name in [name for name in vars(options) if name.startswith("POLLER_SHORTEST")]:
-        patch.setattr(options, name, timedelta(milliseconds=100))
-    patch.setattr(poller, "CADENCE", ((timedelta(days=1), timedelta(milliseconds=500)),))
+    brief = timedelta(milliseconds=100)
+    patch.setattr(submission, "RESUBMIT_PAUSE", brief)
+    patch.setattr(poller, "CADENCE", ((timedelta(days=1), 5 * brief),))
+    pauses = ((options, "POLLER_SHORTEST"), (poller, "AFTER_A_FAIL"), (workflows.poller, "AFTER_A_FAIL"))
+    for module, prefix in pauses:
+        for name in [name for name in vars(module) if name.startswith(prefix)]:
+            patch.setattr(module, name, brief)
+    # The sandbox would read the modules anew, and with them the pauses as they are.
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("workflows")
+    patch.setattr(worker, "Worker", partial(Worker, workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions)))
 
 
 @contextmanager
