@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.ports import ImageLinks, Manufacturer, OrderBook
 from models.artwork import PrintFile, sha256_of
-from models.errors import AlreadyExists, IntegrityBroken, OrderPipelineError, OutcomeUnknown
+from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown
 from models.production import (
     Announcement,
     AnnouncePayment,
@@ -162,8 +162,8 @@ def _ordered(reference: PrintReference) -> Iterator[None]:
         yield
     except OutcomeUnknown:
         raise
-    except OrderPipelineError as failure:
-        message = f"the manufacturer has {reference}, but then: {failure.message}"
+    except Exception as failure:
+        message = f"the manufacturer has {reference}, but then: {failure}"
         raise OutcomeUnknown(message, provider="manufacturer") from failure
 
 
