@@ -1,13 +1,15 @@
-"""``python -m tests.adapters.postgres.allocating <database url>``: one process that asks for references, as a worker would.
+"""``python -m tests.adapters.postgres.allocating <url>``: many processes that ask for references at once, as workers would.
 
-Says ``ready``, reads one line of JSON (``[[kind, order id, attempt, at], …]``), asks for them all, several at a time and in a
-process of its own, and answers one line with the references in the same order.
+Reads one share of ``[[kind, order id, attempt, at], …]`` for each process as JSON from standard input. When all of them have a
+connection they begin together, each asking for several at a time. Writes the references, in the order of the shares.
 """
 
 import asyncio
 import json
+import multiprocessing
 import sys
 from datetime import datetime
+from multiprocessing.synchronize import Barrier
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -19,8 +21,11 @@ from models.production import ReferenceKind
 
 AT_ONCE = 4
 
+Wish = tuple[str, str, int, str]
 
-async def allocate(url: str) -> None:
+
+async def allocate(url: str, wishes: list[Wish], start: Barrier) -> list[str]:
+    """Be one process."""
     database = Database.connect_to(DatabaseSettings(url=SecretStr(url), pool_size=AT_ONCE), application_name="allocating")
     book, turn = PostgresOrderBook(database), asyncio.Semaphore(AT_ONCE)
 
@@ -31,13 +36,27 @@ async def allocate(url: str) -> None:
             )
 
     await database.ping()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    wanted = json.loads(await asyncio.to_thread(sys.stdin.readline))
-    given = await asyncio.gather(*[reference(*one) for one in wanted])
-    sys.stdout.write(json.dumps(given) + "\n")
+    start.wait()
+    given = await asyncio.gather(*[reference(*wish) for wish in wishes])
     await database.dispose()
+    return given
 
+
+def work(url: str, wishes: list[Wish]) -> list[str]:
+    return asyncio.run(allocate(url, wishes, _start))
+
+
+def _meet_at(start: Barrier) -> None:
+    global _start  # noqa: PLW0603 - a pool hands a barrier to its processes in no other way
+    _start = start
+
+
+_start: Barrier
 
 if __name__ == "__main__":
-    asyncio.run(allocate(sys.argv[1]))
+    shares = json.load(sys.stdin)
+    # Nothing runs here yet, neither threads nor a loop, so forking is safe and imports everything only once.
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(len(shares))
+    with context.Pool(len(shares), initializer=_meet_at, initargs=(barrier,)) as pool:
+        json.dump(pool.starmap(work, [(sys.argv[1], share) for share in shares], chunksize=1), sys.stdout)

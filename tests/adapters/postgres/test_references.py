@@ -3,12 +3,15 @@
 import asyncio
 import itertools
 import json
+import os
 import re
+import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from dev.guard import ROOT
 from tests.adapters.postgres.shop import Shop
@@ -24,35 +27,24 @@ Wanted = tuple[str, str, int]
 """Kind, order and attempt."""
 
 
-@asynccontextmanager
-async def processes(url: str) -> AsyncIterator[Sequence[asyncio.subprocess.Process]]:
-    """Workers that wait for the word to begin; they are gone when the block ends."""
+async def ask(url: str, shares: Sequence[Sequence[tuple[Wanted, datetime]]]) -> list[list[str]]:
+    """Have a process for each share ask for all of it."""
+    pipe = asyncio.subprocess.PIPE
     command = (sys.executable, "-m", "tests.adapters.postgres.allocating", url)
-    pipe, limit = asyncio.subprocess.PIPE, 2**24
-    started = [
-        await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, cwd=ROOT, limit=limit) for _ in range(PROCESSES)
-    ]
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, cwd=ROOT, start_new_session=True)
     try:
-        for process in started:
-            assert process.stdout is not None
-            assert await process.stdout.readline() == b"ready\n"
-        yield started
+        wishes = [[(*one, at.isoformat()) for one, at in share] for share in shares]
+        answer, _ = await process.communicate(json.dumps(wishes).encode())
     finally:
-        for process in started:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-
-async def ask(process: asyncio.subprocess.Process, wanted: Sequence[tuple[Wanted, datetime]]) -> list[str]:
-    """Have one process ask for all of these."""
-    line = json.dumps([[*one, at.isoformat()] for one, at in wanted]) + "\n"
-    answer, _ = await process.communicate(line.encode())
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     assert process.returncode == 0
-    references: list[str] = json.loads(answer)
+    references: list[list[str]] = json.loads(answer)
     return references
 
 
+@pytest.mark.timeout(180)
 async def test_ten_thousand_references_from_eight_processes_across_midnight(shop: Shop, database_url: str):
     """Across the end of the counter too, which starts again after a million."""
     await shop.execute("UPDATE stock_levels SET stock = :stock", stock=ORDERS)
@@ -69,8 +61,7 @@ async def test_ten_thousand_references_from_eight_processes_across_midnight(shop
         clock = [day] * (len(mine) // 2) + [next_day] * (len(mine) - len(mine) // 2)
         contested = [(one, next_day if number % 2 else day) for one in wanted[:CONTESTED]]
         shares.append([*contested, *zip(mine, clock, strict=True)])
-    async with processes(database_url) as started:
-        answers = await asyncio.gather(*map(ask, started, shares))
+    answers = await ask(database_url, shares)
 
     answered, days = defaultdict[Wanted, set[str]](set), defaultdict[Wanted, set[str]](set)
     for share, answer in zip(shares, answers, strict=True):
