@@ -1,7 +1,7 @@
-"""``python -m tests.adapters.postgres.allocating <url>``: many processes that ask for references at once, as workers would.
+"""``python -m tests.adapters.postgres.allocating <url> <n>``: many processes that ask for references at once, as workers would.
 
-Reads one share of ``[[kind, order id, attempt, at], …]`` for each process as JSON from standard input. When all of them have a
-connection they begin together, each asking for several at a time. Writes the references, in the order of the shares.
+Reads one share of ``[[kind, order id, attempt, at], …]`` for each process as JSON from standard input. All ask for the first n of
+their shares in the same moments, and then each for its others, several at a time. Writes the references, in the shares' order.
 """
 
 import asyncio
@@ -20,11 +20,12 @@ from config.groups import DatabaseSettings
 from models.production import ReferenceKind
 
 AT_ONCE = 4
+PATIENCE_S = 60.0
 
 Wish = tuple[str, str, int, str]
 
 
-async def allocate(url: str, wishes: list[Wish], start: Barrier) -> list[str]:
+async def allocate(url: str, together: int, wishes: list[Wish], start: Barrier) -> list[str]:
     """Be one process."""
     database = Database.connect_to(DatabaseSettings(url=SecretStr(url), pool_size=AT_ONCE), application_name="allocating")
     book, turn = PostgresOrderBook(database), asyncio.Semaphore(AT_ONCE)
@@ -36,14 +37,22 @@ async def allocate(url: str, wishes: list[Wish], start: Barrier) -> list[str]:
             )
 
     await database.ping()
-    start.wait()
-    given = await asyncio.gather(*[reference(*wish) for wish in wishes])
+    contested = []
+    for wish in wishes[:together]:
+        start.wait(PATIENCE_S)
+        contested.append(await reference(*wish))
+    given = await asyncio.gather(*[reference(*wish) for wish in wishes[together:]])
     await database.dispose()
-    return given
+    return contested + given
 
 
-def work(url: str, wishes: list[Wish]) -> list[str]:
-    return asyncio.run(allocate(url, wishes, _start))
+def work(url: str, together: int, wishes: list[Wish]) -> list[str]:
+    try:
+        return asyncio.run(allocate(url, together, wishes, _start))
+    except Exception as error:  # noqa: BLE001 - told to the parent in words
+        _start.abort()
+        # Our errors cannot be sent from one process to another, and a pool waits for ever for what it cannot read.
+        raise RuntimeError(repr(error)) from None
 
 
 def _meet_at(start: Barrier) -> None:
@@ -59,4 +68,4 @@ if __name__ == "__main__":
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(len(shares))
     with context.Pool(len(shares), initializer=_meet_at, initargs=(barrier,)) as pool:
-        json.dump(pool.starmap(work, [(sys.argv[1], share) for share in shares], chunksize=1), sys.stdout)
+        json.dump(pool.starmap(work, [(sys.argv[1], int(sys.argv[2]), share) for share in shares], chunksize=1), sys.stdout)

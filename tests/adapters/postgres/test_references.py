@@ -19,8 +19,8 @@ from tests.adapters.postgres.shop import Shop
 PROCESSES = 8
 ORDERS, ATTEMPTS = 50, 100
 KINDS = ("PYEN", "OREN")
-CONTESTED = 50
-"""References that every process asks for."""
+CONTESTED = 100
+"""References that every process asks for, all in the same moment."""
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 
 Wanted = tuple[str, str, int]
@@ -30,7 +30,7 @@ Wanted = tuple[str, str, int]
 async def ask(url: str, shares: Sequence[Sequence[tuple[Wanted, datetime]]]) -> list[list[str]]:
     """Have a process for each share ask for all of it."""
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-m", "tests.adapters.postgres.allocating", url)
+    command = (sys.executable, "-m", "tests.adapters.postgres.allocating", url, str(CONTESTED))
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, cwd=ROOT, start_new_session=True)
     try:
         wishes = [[(*one, at.isoformat()) for one, at in share] for share in shares]
