@@ -172,6 +172,8 @@ async def play(worlds: Mapping[str, World], cells: Iterable[Cell]) -> Verdict:
     async def one_by_one(those: Iterable[Player]) -> None:
         for player in those:
             await played(player)
+            # What a canceled order has left of its faults is not meant for the next one.
+            await worlds[player.cell.dialect].manufacturer.clear_faults()
 
     # A login says nothing of the order that needs it, so there only one order at a time suffers, and nobody else logs in.
     logins = [player for cell, player in players.items() if cell.call == LOGIN]
@@ -185,10 +187,9 @@ async def play(worlds: Mapping[str, World], cells: Iterable[Cell]) -> Verdict:
     verdict = Verdict({cell: player.outcome for cell, player in players.items()}, [])
     for world in worlds.values():
         money, partner = await world.stripe.ledger(), await world.manufacturer.ledger()
-        faults = await world.manufacturer.call("GET", "/faults")
         ours = [player for cell, player in players.items() if worlds[cell.dialect] is world]
         for player in ours:
-            player.judge(money, partner, faults)
+            player.judge(money, partner)
         verdict.strangers += _strangers(ours, money, partner)
     return verdict
 
@@ -255,6 +256,8 @@ class Player:
                 await self._follow(case)
         except Exception:  # noqa: BLE001 - one cell's failure is that cell's verdict
             self.outcome.error = traceback.format_exc(limit=-3)
+        waiting = await self._world.manufacturer.call("GET", "/faults")
+        self.outcome.untouched = [fault for fault in self._armed if fault in waiting]
 
     async def _checked_out(self) -> Case:
         """Open the checkout, and have both references given out before the order asks for them: it gets the same ones."""
@@ -314,7 +317,7 @@ class Player:
         self.outcome.holds.append(reason)
         self.outcome.decided.add("cancel" if cancel else "retry")
 
-    def judge(self, money: Sequence[Document], partner: Sequence[Document], faults: Sequence[Document]) -> None:
+    def judge(self, money: Sequence[Document], partner: Sequence[Document]) -> None:
         """Read in the ledgers what really happened."""
         ours = [entry for entry in money if entry.get("client_reference_id") == self.order_id]
         outcome = self.outcome
@@ -325,9 +328,6 @@ class Player:
         outcome.announced = _count(partner, "payment_announced", third_id=self.payment)
         outcome.accepted = _count(partner, "order_accepted", third_pay_id=self.payment)
         outcome.printed = _count(partner, "order_printed", third_pay_id=self.payment)
-        ids = {self.payment, self._print, self._machine} - {DEFAULT_DEVICE}
-        mine = [fault for fault in faults if fault["about"] in ids or (self.cell.call == LOGIN and fault["operation"] == LOGIN)]
-        outcome.untouched = [fault for fault in mine if fault in self._armed]
 
 
 def _count(entries: Iterable[Document], operation: str, **fields: Any) -> int:
