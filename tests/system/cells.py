@@ -70,14 +70,14 @@ class Cell:
 
     @property
     def needs_person(self) -> bool:
-        return _needs_person(self.dialect, self.call, self.fault, self.reached_by)
+        return _needs_person(self.dialect, self.call, self.fault)
 
     def __str__(self) -> str:
         place = f"{self.dialect} {self.call.removeprefix('order/')}"
         return f"{self.seed} {place}: {self.fault}" + (f", {self.decision}" if self.needs_person else "")
 
 
-def _needs_person(dialect: Dialect, call: str, fault: str, reached_by: tuple[str, str] | None) -> bool:
+def _needs_person(dialect: Dialect, call: str, fault: str) -> bool:
     """Whether nobody but a person may go on after this.
 
     A refusal that asking again cannot change, or that nobody has classified. A reference that is known already is looked up; only
@@ -86,7 +86,7 @@ def _needs_person(dialect: Dialect, call: str, fault: str, reached_by: tuple[str
     if fault == "token expired":
         return dialect == "guide" or call == LOGIN
     if fault == "already exists":
-        return SUBMIT not in (call, reached_by[0] if reached_by and call == LOGIN else None)
+        return call != SUBMIT
     return fault in _FOR_A_PERSON
 
 
@@ -109,9 +109,11 @@ def cells(
     """Each fault at each call; a person's decision is drawn, or with `thorough` both are made."""
     chance = random.Random(f"{dialect} {seed}")  # noqa: S311 - the same cells for the same seed
     for call, fault in itertools.product(calls, faults):
+        if (call, fault) == (LOGIN, "already exists"):
+            continue  # a login has no reference that could
         decisions: tuple[Decision, ...] = ("nobody",)
         reached_by = _reached_by(call, chance)
-        if _needs_person(dialect, call, fault, reached_by):
+        if _needs_person(dialect, call, fault):
             decisions = ("retry", "cancel") if thorough else (chance.choice(("retry", "cancel")),)
         for decision in decisions:
             yield Cell(
