@@ -5,8 +5,6 @@ is an operator who sends workflow updates. Only the timeline is read where it is
 """
 
 import asyncio
-import base64
-import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,36 +14,23 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy import Row, select, text
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from adapters.postgres.engine import Database
 from api.handles import order_handle
-from config.groups import DatabaseSettings, TemporalSettings
-from config.temporal import connect
+from config.groups import DatabaseSettings
 from dev.emulators.remote import Remote
+from dev.emulators.stripe.remote import RemoteStripe
 from dev.guard import ROOT
 from dev.process import RunnerError
+from dev.storefront import Checkout, Customer, Packer, operators_client
 from dev.supervisor import together
 from dev.world import Ports
-from models.order import Operator, OrderResult, OrderStatus, Shipment, order_id_for
+from models.order import OrderStatus
 from models.production import ManufacturerOrderStatus, ManufacturerPaymentStatus
 from models.tables.order import OrderEvent
-from workflows.order import OrderWorkflow
 
 PICTURE = ROOT / "dev" / "samples" / "deep-field.jpg"
 TIME_LIMIT = timedelta(minutes=3)
-PACKER = "packer"
-
-_CUSTOMER = {
-    "customer_name": "Edwina Hubble",
-    "customer_email": "edwina@example.com",
-    "customer_phone": "+447700900123",
-    "shipping_address_line1": "1 Observatory Road",
-    "shipping_address_line2": "",
-    "shipping_city": "London",
-    "shipping_postcode": "SE10 8XJ",
-    "shipping_country": "United Kingdom",
-}
 _LOOK_EVERY = 0.2
 _RECEIPT = text("""
     SELECT 'PMC-' || lpad(number::text, 6, '0') AS number, queue_number, print_sha256 AS sha256, print_reference AS reference
@@ -66,24 +51,23 @@ async def play_web_order(ports: Ports, env: Mapping[str, str], console: Console)
         async with (
             asyncio.timeout(TIME_LIMIT.total_seconds()),
             httpx.AsyncClient(base_url=ports.url("api"), timeout=60, trust_env=False) as browser,
+            RemoteStripe(ports.url("stripe")) as stripe,
         ):
-            upload = await _post(browser, "/api/images/upload-final", data=_final_image())
-            session = await _post(browser, "/create-checkout-session", json=_checkout(upload["public_url"]))
-            console.print(f"A case with {PICTURE.name} is paid at {session['checkout_url']}", highlight=False, soft_wrap=True)
+            customer = Customer(browser, stripe)
+            checkout = await customer.check_out(await customer.upload(PICTURE.read_bytes()))
+            console.print(f"A case with {PICTURE.name} is paid at {checkout.payment_page}", highlight=False, soft_wrap=True)
             await together(
-                _follow(order_id_for(upload["filename"], 1), env, ports.url("manufacturer"), console),
-                _pay(browser, ports.url("stripe"), session["session_id"], upload["public_url"], console),
+                _follow(checkout.order_id, env, ports.url("manufacturer"), console),
+                _pay(customer, checkout, console),
             )
     except TimeoutError as error:
         raise OrderNotCompleted(f"The order is not completed after {TIME_LIMIT.seconds} s; see the timeline above.") from error
 
 
-async def _pay(browser: httpx.AsyncClient, stripe_url: str, session_id: str, image_url: str, console: Console) -> None:
+async def _pay(customer: Customer, checkout: Checkout, console: Console) -> None:
     """Pay with a test card, and come back to the success page as Stripe sends the browser there."""
-    async with Remote(stripe_url) as stripe:
-        await stripe.call("POST", f"/sessions/{session_id}/pay", {"card": "4242424242424242"})
-    success = {"session_id": session_id, "final_image_url": image_url, "order_data": {}}
-    shown = await _post(browser, "/process-payment-success", json=success)
+    await customer.pay(checkout)
+    shown = await customer.return_to_shop(checkout)
     console.print(
         f"[bold]The customer reads: {escape(shown['order_number'])}, {escape(shown['message'])}[/bold]", highlight=False
     )
@@ -91,21 +75,19 @@ async def _pay(browser: httpx.AsyncClient, stripe_url: str, session_id: str, ima
 
 async def _follow(order_id: UUID, env: Mapping[str, str], manufacturer_url: str, console: Console) -> None:
     """Show the timeline and act as the packer, until the case is delivered."""
-    temporal = TemporalSettings.model_validate({"address": env["TEMPORAL_ADDRESS"], "codec_keys": env["TEMPORAL_CODEC_KEYS"]})
-    client = await connect(temporal)
-    order = order_handle(client, order_id)
+    client = await operators_client(env)
+    packer = Packer(client)
     async for event in _timeline(order_id, env["DATABASE_URL"]):
         console.print(f"  {event.at.astimezone():%H:%M:%S}  {_line(event)}", highlight=False, soft_wrap=True)
         if event.status is OrderStatus.TO_SHIP:
-            parcel = Shipment(operator=PACKER, reason="packed", carrier="Royal Mail", tracking="RM123456789GB")
-            await _tell(order, OrderWorkflow.mark_shipped, parcel)
+            await packer.post(order_id)
         elif event.status is OrderStatus.SHIPPED:
-            await _tell(order, OrderWorkflow.mark_delivered, Operator(operator=PACKER, reason="the carrier says so"))
+            await packer.deliver(order_id)
         elif event.status is OrderStatus.ON_HOLD:
             raise OrderNotCompleted(f"The order waits for a person: {event.note}")
         elif event.status is not None and event.status.is_final:
             break
-    result: OrderResult = await order.result()
+    result = await order_handle(client, order_id).result()
     if result.status is not OrderStatus.COMPLETED:
         raise OrderNotCompleted(f"The order ended {result.status}: {result.note}")
     await _show_receipt(order_id, env, manufacturer_url, console)
@@ -161,51 +143,3 @@ async def _timeline(order_id: UUID, database_url: str) -> AsyncIterator[Row[*tup
             await asyncio.sleep(_LOOK_EVERY)
     finally:
         await database.dispose()
-
-
-async def _tell(order: WorkflowHandle[Any, OrderResult], update: Any, word: Operator) -> None:
-    """Send a packer's update. The row is written a moment before the workflow knows, so a refusal is asked about again."""
-    for last in (False,) * 20 + (True,):
-        try:
-            await order.execute_update(update, word)
-        except WorkflowUpdateFailedError as error:
-            if last:
-                raise OrderNotCompleted(f"The order refuses the packer's word: {error.cause}") from error
-            await asyncio.sleep(_LOOK_EVERY)
-        else:
-            return
-
-
-async def _post(browser: httpx.AsyncClient, path: str, **body: Any) -> dict[str, Any]:
-    try:
-        answer = await browser.post(path, **body)
-    except httpx.HTTPError as error:
-        raise OrderNotCompleted(f"{path} gave no answer: {error!r}") from error
-    if answer.is_error:
-        raise OrderNotCompleted(f"{path} answers {answer.status_code}: {answer.text}")
-    content: dict[str, Any] = answer.json()
-    return content
-
-
-def _final_image() -> dict[str, str]:
-    picture = base64.b64encode(PICTURE.read_bytes()).decode()
-    return {
-        "template_id": "classic",
-        "final_image_data": f"data:image/jpeg;base64,{picture}",
-        "metadata": json.dumps({"source": "own_collection"}),
-    }
-
-
-def _checkout(image_url: str) -> dict[str, Any]:
-    return {
-        "amount_pence": 3500,
-        "brand": "APPLE",
-        "model": "iPhone 15 Pro",
-        "final_image_url": image_url,
-        "selected_add_ons": [],
-        "add_ons_total": 0,
-        "base_price": 35,
-        "entry_source": "vanilla",
-        "is_machine_collection": False,
-        **_CUSTOMER,
-    }
