@@ -7,7 +7,6 @@ its own, because every test has another loop; a test connects in its own loop an
 import io
 import ipaddress
 import socket
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -29,6 +28,7 @@ from dev.postgres import Postgres
 from dev.process import free_port
 from dev.supervisor import Service, Supervisor
 from dev.temporal import temporal_service
+from tests.memory import temporary_folder
 from workflows.attributes import SEARCH_ATTRIBUTES
 
 
@@ -99,8 +99,7 @@ class Infrastructure:
 
 @pytest.fixture(scope="session")
 def infrastructure() -> Iterator[Infrastructure]:
-    with tempfile.TemporaryDirectory(prefix="pimpmycase-tests-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         folder.chmod(0o711)  # as root, PostgreSQL runs as another account and must get through
         with (
             Guard(log=folder / "guard.log") as guard,
