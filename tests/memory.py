@@ -12,7 +12,7 @@ from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's own file system in memory, on every Linux; elsewhere there is none
 ENOUGH_BYTES = 1 << 30
-"""What must be free in it; one session uses a third. A container is often given only 64 MB."""
+"""What must be free in it. One session uses 100 to 200 MB; a container is often given only 64 MB."""
 
 _PREFIX = "pimpmycase-tests-"
 _LOCK = "in-use"
