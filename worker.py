@@ -6,7 +6,7 @@ One process serves all task queues or those that `WORKER_TASK_QUEUES` names.
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -14,34 +14,41 @@ import httpx
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from activities.artwork import ArtworkActivities
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
+from activities.stock import StockActivities
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
+from adapters.postgres.catalog import CatalogReader
+from adapters.postgres.device_turns import PostgresDeviceTurns
 from adapters.postgres.engine import Database
 from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.notifications import listening
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.reference_book import PostgresReferenceBook
+from adapters.postgres.stock_book import PostgresStockBook
 from adapters.r2 import open_store
 from adapters.rendering.renderer import PillowRenderer
 from adapters.stripe.gateway import connect as stripe_gateway
-from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL, InboxDrainer
+from api.delivery import INBOX_CHANNEL, InboxDrainer
+from api.poller_keeper import REFERENCES_CHANNEL, PollerKeeper
+from api.schedules import keep_schedules_until_done
 from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
 from config.telemetry import create_runtime
-from config.temporal import connect
+from config.temporal import connect, limit_activities
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow]
 
 LINK_TIMEOUT = 30.0
 """Seconds for reading one print file back through the front door."""
@@ -56,13 +63,22 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         database = Database.connect_to(settings.database, application_name="pimpmycase-worker")
         stack.push_async_callback(database.dispose)
         workers = await build_workers(settings, client, database, stack)
-        notifications = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL, REFERENCES_CHANNEL))
+        if settings.worker.manufacturer_tasks_per_second is not None:
+            await limit_activities(client, MANUFACTURER_TASK_QUEUE, settings.worker.manufacturer_tasks_per_second)
+        messages = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL))
+        references = await stack.enter_async_context(listening(settings.database, REFERENCES_CHANNEL))
         for worker in workers:
             await stack.enter_async_context(worker)
-        drainer = asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(notifications))
-        stack.push_async_callback(_stop, drainer)
+        loops = [
+            asyncio.create_task(InboxDrainer(PostgresInbox(database), client).run(messages)),
+            asyncio.create_task(PollerKeeper(client, PostgresReferenceBook(database)).run(references)),
+        ]
+        if ORDERS_TASK_QUEUE in settings.worker.task_queues:
+            devices = CatalogReader(database).devices
+            loops.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock)))
+        stack.push_async_callback(_stop, loops)
         log.info("worker serves", task_queues=settings.worker.task_queues)
-        await _until_stopped(stop, drainer)
+        await _until_stopped(stop, loops)
         log.info("worker stops: running activities finish first")
 
 
@@ -78,8 +94,13 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     orders = OrderActivities(book)
     payment = PaymentActivities(gateway, book)
     artwork = ArtworkActivities(store, renderer, book)
-    production = ProductionActivities(partner, book, SignedImageLinks.from_settings(settings.image_link, http))
-    poller = PollerActivities(partner, PostgresReferenceBook(database))
+    links = SignedImageLinks.from_settings(settings.image_link, http)
+    turns = PostgresDeviceTurns(settings.database)
+    stack.push_async_callback(turns.close)
+    seats = settings.worker.manufacturer_seats_per_device
+    production = ProductionActivities(partner, book, gateway, links, store, turns, seats_per_device=seats)
+    poller = PollerActivities(partner, PostgresReferenceBook(database), batch_size=settings.manufacturer.batch_size)
+    stock = StockActivities(partner, PostgresStockBook(database), stale_after=settings.stock.stale_after)
 
     activities: dict[str, list[Callable[..., Any]]] = {
         ORDERS_TASK_QUEUE: [
@@ -101,6 +122,9 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
             production.find_submission,
             production.read_production,
             poller.poll_due,
+            stock.plan_count,
+            stock.count_stock,
+            stock.read_brand_list,
         ],
     }
     return [_worker(client, queue, activities[queue], settings.worker) for queue in settings.worker.task_queues]
@@ -117,6 +141,8 @@ def _worker(client: Client, task_queue: str, activities: list[Callable[..., Any]
         task_queue=task_queue,
         workflows=WORKFLOWS if task_queue == ORDERS_TASK_QUEUE else [],
         activities=activities,
+        # Tests run workflows in the sandbox; here it would load every module of `workflows` once more for each order.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=settings.workflow_concurrency,
         max_cached_workflows=settings.cached_workflows,
         max_concurrent_activities=concurrency[task_queue],
@@ -134,19 +160,21 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     return WorkerDeploymentConfig(version=version, use_worker_versioning=True, default_versioning_behavior=behavior)
 
 
-async def _until_stopped(stop: asyncio.Event, drainer: asyncio.Task[None]) -> None:
-    """Wait for the signal; a drainer that dies is a bug that must not go unnoticed, so it takes the process down."""
+async def _until_stopped(stop: asyncio.Event, loops: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the signal; a loop that dies is a bug that must not go unnoticed, so it takes the process down."""
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopped, drainer], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if drainer.done():
-        drainer.result()
+    pending: set[asyncio.Task[Any]] = {stopped, *loops}
+    while stopped in pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def _stop(loops: Sequence[asyncio.Task[None]]) -> None:
+    for loop in loops:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop
 
 
 async def main() -> None:

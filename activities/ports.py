@@ -5,12 +5,13 @@ that is meant to be handled. Every method of `OrderBook` is one transaction and 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from models.artwork import PrintFile, RenderedImage, RenderRequest
-from models.inbox import InboxMessage, InboxState
+from models.inbox import InboxMessage, InboxState, Settlement
 from models.order import PlacedOrder, PlaceOrder, Product, Transition
 from models.payment import (
     CapturePayment,
@@ -25,7 +26,8 @@ from models.payment import (
 )
 from models.production import (
     Announcement,
-    DueReference,
+    Backlog,
+    DueReferences,
     ManufacturerBrand,
     ManufacturerOrderStatus,
     ManufacturerPaymentStatus,
@@ -36,6 +38,7 @@ from models.production import (
     StockLevel,
     Submission,
 )
+from models.stock import Findings, StockCount, StockedBrand
 
 
 class PaymentGateway(Protocol):
@@ -155,6 +158,13 @@ class Manufacturer(Protocol):
         """stock/list of one brand in one machine."""
 
 
+class DeviceTurns(Protocol):
+    """One submission at a time per machine, whichever worker makes it."""
+
+    def of(self, device_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the machine's turn while the block lasts. Raises `NotYet` when others hold it for too long."""
+
+
 class OrderBook(Protocol):
     """What is written down of orders. Each method is one transaction; a transition already written is not written twice."""
 
@@ -202,14 +212,35 @@ class OrderBook(Protocol):
 class ReferenceBook(Protocol):
     """The references that are still to be asked about."""
 
-    async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
-        """Return what is due, the longest waiting first."""
+    async def due(self, *, at: datetime, limit: int) -> DueReferences:
+        """Return what is due, the longest waiting first, and when the next one will be."""
 
     async def store(self, readings: Sequence[ReferenceReading]) -> None:
         """Write the readings (never backwards), with a timeline entry for each that changed the status."""
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next reference is due, None when none waits."""
+    async def backlog(self, *, before: datetime) -> Backlog:
+        """Return what should have been asked about before `before`."""
+
+
+class StockBook(Protocol):
+    """What the manufacturer's lists said, and when they were asked for; one as old as what is stored changes nothing."""
+
+    async def brands_to_count(self) -> list[StockedBrand]:
+        """Return the brands whose shells are counted."""
+
+    async def known_gone(self, device_id: str) -> list[int]:
+        """Return the open holds of a machine whose shells are known to have left its shelf: to be asked before the machine is."""
+
+    async def store_stock(self, count: StockCount) -> Findings:
+        """Write a machine's list of a brand, end the holds that it must know of, and return what differs from before."""
+
+    async def store_brands(self, brands: Sequence[ManufacturerBrand], *, taken_at: datetime) -> Findings:
+        """Write the list of brands, and return what differs from before."""
+
+    async def record_failure(
+        self, reason: str, *, at: datetime, device_id: str | None = None, brand_id: str | None = None
+    ) -> datetime | None:
+        """Write that a list could not be had, and return how old the one is that stands; None where there is none."""
 
 
 class Inbox(Protocol):
@@ -221,8 +252,8 @@ class Inbox(Protocol):
         A claimed message comes back by itself when its lease runs out, so a worker that dies loses nothing.
         """
 
-    async def settle(self, message_id: int, state: InboxState, *, at: datetime, note: str = "") -> None:
-        """Write how a message ended."""
+    async def settle(self, settled: Sequence[Settlement], *, at: datetime) -> None:
+        """Write how messages ended."""
 
     async def postpone(self, message_id: int, *, until: datetime, state: InboxState, note: str) -> None:
         """Put a message back, to be tried again."""

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from temporalio import activity
 
-from activities.ports import ImageLinks, Manufacturer, OrderBook
+from activities.ports import AssetStore, DeviceTurns, ImageLinks, Manufacturer, OrderBook, PaymentGateway
+from activities.seats import Seats
 from models.artwork import PrintFile, sha256_of
-from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown, ProviderUnavailable
+from models.errors import AlreadyExists, IntegrityBroken, MoneyGone, OrderPipelineError, OutcomeUnknown, ProviderUnavailable
 from models.production import (
     Announcement,
     AnnouncePayment,
@@ -30,16 +31,30 @@ from models.production import (
 T = TypeVar("T")
 
 PICTURE_LINK_LIFETIME = timedelta(days=30)
-"""Longer than an order ever waits to be printed; a resubmission makes a new link."""
+"""Longer than an order ever waits to be printed. The front door closes it earlier: when the case is printed, or never will be."""
 
 
 class ProductionActivities:
     """What is asked of the manufacturer for one order. References are allocated once and are the same on every try."""
 
-    def __init__(self, manufacturer: Manufacturer, orders: OrderBook, links: ImageLinks) -> None:
+    def __init__(
+        self,
+        manufacturer: Manufacturer,
+        orders: OrderBook,
+        gateway: PaymentGateway,
+        links: ImageLinks,
+        store: AssetStore,
+        turns: DeviceTurns,
+        *,
+        seats_per_device: int,
+    ) -> None:
         self._manufacturer = manufacturer
         self._orders = orders
+        self._gateway = gateway
         self._links = links
+        self._store = store
+        self._turns = turns
+        self._seats = Seats(seats_per_device)
 
     @activity.defn
     async def announce_payment(self, request: AnnouncePayment) -> Announcement:
@@ -47,9 +62,10 @@ class ProductionActivities:
         reference = PaymentReference(
             await self._orders.reference(ReferenceKind.PAYMENT, order_id=request.order_id, attempt=1, at=request.at)
         )
-        announcement = await self._announce(request, reference)
-        if request.confirm:
-            await self._confirm(reference, request.amount)
+        with self._seats.taken(request.product.device_id):
+            announcement = await self._announce(request, reference)
+            if request.confirm:
+                await self._confirm(reference, request.amount)
         await self._orders.record_announcement(request.order_id, announcement, request.enters)
         return announcement
 
@@ -83,29 +99,54 @@ class ProductionActivities:
 
     @activity.defn
     async def submit_order(self, request: SubmitOrder) -> Submission:
-        """Have it printed, exactly the file that was approved.
+        """Have it printed, exactly the file that was approved, if the money is still there.
 
-        Raises `IntegrityBroken` when the picture's link serves other bytes, `OutcomeUnknown` when the answer was lost or could
-        not be written down: look it up, then send the same reference again. Every other error says that nothing was ordered.
+        Raises `IntegrityBroken` when the print file or what its link serves has other bytes, `MoneyGone`, `OutcomeUnknown` when
+        the answer was lost or could not be written down: look it up, then send the same reference again. Every other error, and
+        a cancelled try, says that nothing was ordered.
         """
         reference = PrintReference(
             await self._orders.reference(
                 ReferenceKind.PRINT, order_id=request.order_id, attempt=request.print_attempt, at=request.at
             )
         )
-        picture_url = await self._checked_link(request.order_id, request.print_file, request.at)
+        with self._seats.taken(request.product.device_id):
+            picture_url = await self._checked_link(request.order_id, request.print_file, request.at)
+            return await uninterrupted(self._take_turn(request, reference, picture_url))
+
+    async def _take_turn(self, request: SubmitOrder, reference: PrintReference, picture_url: str) -> Submission:
+        async with self._turns.of(request.product.device_id):
+            await self._check_money(request)
+            if activity.is_cancelled():
+                raise asyncio.CancelledError
+            return await self._order(request, reference, picture_url)
+
+    async def _check_money(self, request: SubmitOrder) -> None:
+        """Look once more, right before the step that cannot be taken back: hours may have passed since it was authorised."""
+        if request.money is None:
+            return
+        payment = await self._gateway.read_payment(request.money.session_id)
+        if not request.money.is_matched_by(payment):
+            raise MoneyGone(
+                f"{payment.state}: {payment.amount_authorized or payment.amount_captured} {payment.currency}, of which "
+                f"{payment.amount_refunded} went back; the order costs {request.money.total} {request.money.currency}"
+            )
+
+    async def _order(self, request: SubmitOrder, reference: PrintReference, picture_url: str) -> Submission:
         try:
-            submission = await uninterrupted(
-                self._manufacturer.submit_order(
-                    reference=reference,
-                    payment_reference=request.payment_reference,
-                    product=request.product,
-                    picture_url=picture_url,
-                )
+            submission = await self._manufacturer.submit_order(
+                reference=reference,
+                payment_reference=request.payment_reference,
+                product=request.product,
+                picture_url=picture_url,
             )
         except AlreadyExists as known:
             with _ordered(reference):
                 submission = await self._found(reference, request.product.device_id, known)
+        except OrderPipelineError:
+            raise
+        except Exception as bug:
+            raise OutcomeUnknown(f"{reference} may have been sent: {bug!r}", provider="manufacturer") from bug
         with _ordered(reference):
             await self._orders.record_submission(request.order_id, submission, request.enters)
         return submission
@@ -119,10 +160,20 @@ class ProductionActivities:
 
     async def _checked_link(self, order_id: UUID, print_file: PrintFile, at: datetime) -> str:
         url = self._links.for_print_file(print_file, order_id=order_id, expires_at=at + PICTURE_LINK_LIFETIME)
-        served = sha256_of(await self._links.fetch(url))
+        try:
+            served = sha256_of(await self._links.fetch(url))
+        except ProviderUnavailable:
+            await self._check_object(print_file)
+            raise
         if served != print_file.sha256:
             raise IntegrityBroken(f"the picture's link serves {served}, the print file is {print_file.sha256}")
         return url
+
+    async def _check_object(self, print_file: PrintFile) -> None:
+        """Tell a front door that is away from one that will not serve other bytes than were stored: that does not pass."""
+        stored = sha256_of(await self._store.get(print_file.key))
+        if stored != print_file.sha256:
+            raise IntegrityBroken(f"{print_file.key} holds {stored}")
 
     @activity.defn
     async def find_submission(self, request: FindSubmission) -> SubmissionSearch:
@@ -160,18 +211,20 @@ def _ordered(reference: PrintReference) -> Iterator[None]:
     """From here on the manufacturer has the order: no failure may be read as if nothing had been done."""
     try:
         yield
-    except (ProviderUnavailable, IntegrityBroken) as failure:
-        message = f"the manufacturer has {reference}, but then: {failure.message}"
+    except OutcomeUnknown:
+        raise
+    except Exception as failure:
+        message = f"the manufacturer has {reference}, but then: {failure}"
         raise OutcomeUnknown(message, provider="manufacturer") from failure
 
 
 async def uninterrupted(call: Coroutine[Any, Any, T]) -> T:
-    """Let an irreversible call finish although the worker is told to stop: its outcome must not be lost half-way."""
+    """Let an irreversible call finish although its order is cancelled or the worker is told to stop.
+
+    Its outcome must not be lost half-way, so what it returns or raises is the only answer, however often it is interrupted.
+    """
     task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if task.cancelled():
-            raise
-        return task.result()
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    return task.result()

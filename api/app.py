@@ -16,14 +16,17 @@ from temporalio.service import RPCError
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.engine import Database
-from adapters.postgres.inbox import PostgresInbox
+from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.orders import PostgresOrders
+from adapters.postgres.partner import PostgresPartnerOrders
+from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
 from adapters.r2 import open_store
 from api import errors, openapi
 from api.checkout import Checkouts
+from api.claims import PaymentClaims
 from api.confirmation import Confirmations
-from api.health import DATABASE, Health
+from api.health import DATABASE, Health, fresh_stock
 from api.middleware.body_limit import BodyLimit
 from api.middleware.context import RequestContext
 from api.middleware.cors import Cors
@@ -31,9 +34,11 @@ from api.middleware.errors import UnexpectedErrors
 from api.middleware.rate_limit import RateLimit, RateLimits
 from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
+from api.partner_access import PartnerAccess
 from api.pictures import Pictures, PictureStore, UploadLinks
+from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
-from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, webhooks
+from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, webhooks
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
@@ -55,7 +60,7 @@ DESCRIPTION = "Takes orders for phone cases and follows each until it is in its 
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
-_ROUTERS = (docs, health, catalog, images, checkout, order_routes, webhooks, manufacturer, gone)
+_ROUTERS = (docs, health, catalog, images, checkout, order_routes, webhooks, manufacturer, partner, gone)
 
 
 def utc_now() -> datetime:
@@ -138,13 +143,14 @@ def build_services(
     """Plug the adapters into the ports; mypy checks the fit here."""
     order_client = OrderClient(client, task_queue=task_queue)
     orders = PostgresOrders(database)
+    partner_orders = PostgresPartnerOrders(database)
     return Services(
         clock=clock,
         storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
         orders=orders,
-        inbox=PostgresInbox(database),
-        pictures=Pictures(store, PostgresUploads(database), links, clock=clock),
+        inbox=PostgresInboxWriter(database),
+        pictures=Pictures(store, PostgresUploads(database), partner_orders, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         checkouts=Checkouts(
             order_client,
@@ -156,8 +162,17 @@ def build_services(
         ),
         confirmations=Confirmations(order_client, orders, api=settings.api, clock=clock),
         stripe_events=StripeEvents(settings.stripe, clock=clock),
+        claims=PaymentClaims(partner_orders, wait=settings.api.claim_wait),
+        partner_access=PartnerAccess(settings.manufacturer.partner_keys),
+        partner_orders=partner_orders,
+        print_links=PrintLinks(links, clock=clock),
         health=Health(
-            {DATABASE: database.ping, "temporal": client.service_client.check_health, "object_store": store.probe},
+            {
+                DATABASE: database.ping,
+                "temporal": client.service_client.check_health,
+                "object_store": store.probe,
+                "stock": fresh_stock(PostgresStockBook(database), clock, settings.stock.stale_after),
+            },
         ),
     )
 

@@ -1,43 +1,25 @@
-"""The manufacturer's callbacks: unsigned, repeated, an object or a list of them, as JSON or as a form.
+"""The manufacturer's callbacks: unsigned and repeated.
 
 Nothing in them is believed. Each is written down as a hint that it is time to ask about what it names.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
-from urllib.parse import parse_qsl
-
-from starlette.requests import Request
 
 from models.inbox import InboxSource, NewMessage
 
 Kind = Literal["payment_status", "order_status", "payment_claim"]
 
-MAX_ITEMS = 200
 LONGEST_REFERENCE = 200
-_REFERENCES = ("third_id", "thirdId", "order_id", "orderId", "chinese_order_id")
-"""Spellings of what a callback is about, our own reference first."""
-
-
-async def read_items(request: Request) -> list[dict[str, Any]]:
-    """Return what a callback says, item by item; a body that cannot be read is kept as text, for a person to look at."""
-    body = await request.body()
-    text = body.decode("utf-8", errors="replace").replace("\x00", "")
-    if not text.strip():
-        return []
-    if "form-urlencoded" in request.headers.get("Content-Type", "").lower():
-        return [dict(parse_qsl(text, keep_blank_values=True))]
-    try:
-        said = json.loads(text, parse_constant=str)
-    except (ValueError, RecursionError):
-        said = None
-    items = said if isinstance(said, list) else [said]
-    if len(items) > MAX_ITEMS or not all(isinstance(item, dict) for item in items):
-        return [{"unreadable": text[:2000]}]
-    return [_storable(item) for item in items]
+_REFERENCES = ("third_id", "thirdId", "order_id", "orderId", "chinese_order_id", "chinese_payment_id", "third_pay_id", "id")
+"""Spellings of what a callback is about."""
+_FORMS = (re.compile(r"(PYEN|OREN)\d{12}"), re.compile(r"MS(OR|PY)[0-9A-Za-z]+"))
+"""References of ours, and the manufacturer's own ids, which we know as well."""
+_CLAIM = {"third_id", "device_id", "status"}
 
 
 def to_messages(kind: Kind, items: Sequence[Mapping[str, Any]], *, at: datetime) -> list[NewMessage]:
@@ -60,25 +42,13 @@ def to_messages(kind: Kind, items: Sequence[Mapping[str, Any]], *, at: datetime)
 
 
 def reference_of(item: Mapping[str, Any]) -> str | None:
-    """Return what an item is about; None where it names nothing."""
-    for name in _REFERENCES:
-        value = item.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-            return str(value).strip()[:LONGEST_REFERENCE]
-    return None
+    """Return what an item is about: the first value that has the form of a name we know, else the first; None for none."""
+    values = [item[name] for name in _REFERENCES if name in item]
+    named = [str(value).strip() for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
+    known = (name for form in _FORMS for name in named if form.fullmatch(name))
+    return next(known, next(filter(None, named), ""))[:LONGEST_REFERENCE] or None
 
 
 def is_storefront_claim(items: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether it is the storefront that says "paid" after it lost patience: only its body names the machine."""
-    return len(items) == 1 and "device_id" in items[0]
-
-
-def _storable(value: Any) -> Any:
-    """Take out what JSON allows and PostgreSQL does not: the character NUL, and lone surrogates."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_storable(name): _storable(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_storable(inner) for inner in value]
-    return value
+    """Whether it is the storefront that says "paid" after it lost patience: only its body names the machine and no payment."""
+    return len(items) == 1 and items[0].keys() == _CLAIM and str(items[0]["status"]) == "3"

@@ -10,7 +10,7 @@ from api.order_client import OrderClient
 from api.ports import Orders
 from config.groups import ApiSettings, StorefrontSettings
 from models.errors import OrderRefused, RefusalCode
-from models.order import Checkout, CheckoutRequest, OrderInput, OrderPolicy, order_id_for
+from models.order import Checkout, CheckoutRequest, OrderInput, OrderPolicy, Quote, order_id_for
 
 log = structlog.get_logger(__name__)
 
@@ -43,21 +43,20 @@ class Checkouts:
 
         Raises `OrderRefused` before anything is started where that can be known, and `TryAgain`.
         """
-        attempt = await self._orders.next_attempt(request.upload_name)
+        attempt, quote = await self._orders.next_quote(request, at=self._clock())
         last = attempt + CLOSED_ORDERS_PASSED_OVER
         while True:
             try:
-                return await self._open(request, attempt)
+                return await self._open(request, attempt, quote)
             except OrderRefused as refusal:
                 if refusal.code is not RefusalCode.ORDER_CLOSED or attempt == last:
                     raise
             attempt += 1
+            quote = await self._orders.quote(request, at=self._clock(), order_id=order_id_for(request.upload_name, attempt))
 
-    async def _open(self, request: CheckoutRequest, attempt: int) -> Checkout:
+    async def _open(self, request: CheckoutRequest, attempt: int, quote: Quote) -> Checkout:
         order_id = order_id_for(request.upload_name, attempt)
         structlog.contextvars.bind_contextvars(order_id=str(order_id))
-        now = self._clock()
-        quote = await self._orders.quote(request, at=now, order_id=order_id)
         checkout = await self._client.checkout(
             OrderInput(order_id=order_id, channel=request.channel, upload_attempt=attempt, policy=self._policy),
             request,

@@ -6,24 +6,20 @@ The loop runs in the worker, so that a webhook's 2xx needs nothing but the datab
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 import structlog
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ports import Inbox
 from api.handles import order_handle, refund_handle
+from api.ports import Notified
 from models.errors import ProviderUnavailable
-from models.inbox import InboxMessage, InboxSource, InboxState
+from models.inbox import InboxMessage, InboxSource, InboxState, Settlement
 from models.order import order_workflow_id
 from models.payment import PaymentReport
-from models.production import PollerInput
-from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
-from workflows.poller import STATUS_POLLER_ID, StatusPoller
 from workflows.refund import RefundWorkflow
 
 SWEEP = timedelta(seconds=5)
@@ -34,7 +30,6 @@ LONGEST_PAUSE = timedelta(minutes=10)
 UPDATE_ACCEPTED_WITHIN = timedelta(seconds=10)
 
 INBOX_CHANNEL = "inbox"
-REFERENCES_CHANNEL = "references"
 
 log = structlog.get_logger(__name__)
 
@@ -56,13 +51,6 @@ def is_awaited(kind: str) -> bool:
     return kind in PAYMENT_FACTS or kind in REFUND_EVENTS or kind in ALARMING
 
 
-class Notified(Protocol):
-    """Tells that there may be something to do."""
-
-    async def wait(self, patience: timedelta) -> set[str]:
-        """Return the channels that something was said on."""
-
-
 class InboxDrainer:
     """Delivers messages, one per order at a time; whatever goes wrong postpones a message and never loses it."""
 
@@ -73,39 +61,42 @@ class InboxDrainer:
 
     async def run(self, notified: Notified) -> None:
         """Drain whenever something came in, and every few seconds in case that nobody said so."""
-        heard = {INBOX_CHANNEL, REFERENCES_CHANNEL}
         while True:
             try:
-                if REFERENCES_CHANNEL in heard:
-                    await self._wake_poller()
-                is_inbox_quiet = heard == {REFERENCES_CHANNEL}
-                while not is_inbox_quiet and await self.drain_once():
+                while await self.drain_once():
                     pass
             except (ProviderUnavailable, RPCError) as outage:
                 log.warning("inbox waits", reason=str(outage)[:200])
-            heard = await notified.wait(SWEEP)
+            await notified.wait(SWEEP)
 
     async def drain_once(self) -> bool:
         """Deliver what is due now, of each order its oldest message; return whether there was more."""
         messages = await self._inbox.claim(at=self._clock(), limit=BATCH)
-        await asyncio.gather(*(self._handle(message) for message in messages))
+        outcomes = await asyncio.gather(*(self._handle(message) for message in messages), return_exceptions=True)
+        settled = [outcome for outcome in outcomes if isinstance(outcome, Settlement)]
+        if settled:
+            await self._inbox.settle(settled, at=self._clock())
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         return len(messages) == BATCH or any(message.is_followed for message in messages)
 
-    async def _handle(self, message: InboxMessage) -> None:
+    async def _handle(self, message: InboxMessage) -> Settlement | None:
+        """Deliver a message; return how it ended, None where it was put back."""
         try:
             state, note = await self._deliver(message)
         except (ProviderUnavailable, RPCError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as failure:
             await self._postpone(message, InboxState.WAITING, f"{type(failure).__name__}: {failure}"[:200])
-            return
+            return None
         except Exception as bug:
             log.exception("an inbox message cannot be delivered", kind=message.kind, attempts=message.attempts)
             await self._postpone(message, InboxState.UNMATCHED, f"a bug of ours: {type(bug).__name__}")
-            return
+            return None
         if state is InboxState.WAITING:
             await self._postpone(message, InboxState.UNMATCHED, note)
             log.warning("inbox message names nothing that we know", kind=message.kind, note=note, attempts=message.attempts)
-            return
-        await self._inbox.settle(message.id, state, at=self._clock(), note=note)
+            return None
+        return Settlement(id=message.id, state=state, note=note)
 
     async def _postpone(self, message: InboxMessage, state: InboxState, note: str) -> None:
         pause = min(FIRST_PAUSE * 2 ** min(message.attempts, 20), LONGEST_PAUSE)
@@ -178,18 +169,6 @@ class InboxDrainer:
         if message.reference is None or not await self._inbox.make_due(message.reference, at=self._clock()):
             return InboxState.UNMATCHED, "a reference that we never gave out"
         return InboxState.DELIVERED, ""
-
-    async def _wake_poller(self) -> None:
-        await self._client.start_workflow(
-            StatusPoller.run,
-            PollerInput(),
-            id=STATUS_POLLER_ID,
-            task_queue=ORDERS_TASK_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            start_signal="wake",
-            static_summary="asks the manufacturer about everything that is due",
-        )
 
 
 def _fact(message: InboxMessage) -> str:

@@ -4,15 +4,19 @@ from datetime import datetime
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from adapters.postgres.catalog import CatalogReader
-from api import callbacks, ports
+from api import ports
+from api.callback_bodies import read_items
 from api.checkout import Checkouts as CheckoutsService
+from api.claims import PaymentClaims as PaymentClaimsService
 from api.confirmation import Confirmations as ConfirmationsService
 from api.forms import FinalImageForm, final_image_form
 from api.health import Health as HealthService
 from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
+from api.print_links import PrintLinks as PrintLinksService
 from api.services import Services
 from models.inbox import NewMessage
 
@@ -60,6 +64,30 @@ def _confirmations(services: _Services) -> ConfirmationsService:
     return services.confirmations
 
 
+def _claims(services: _Services) -> PaymentClaimsService:
+    return services.claims
+
+
+def _partner_orders(services: _Services) -> ports.PartnerOrders:
+    return services.partner_orders
+
+
+def _print_links(services: _Services) -> PrintLinksService:
+    return services.print_links
+
+
+_PARTNER_KEY = HTTPBearer(auto_error=False, scheme_name="PartnerKey", description="One of MANUFACTURER_PARTNER_KEYS.")
+_Given = Annotated[HTTPAuthorizationCredentials | None, Depends(_PARTNER_KEY)]
+
+
+def _partner(services: _Services, given: _Given) -> str:
+    return services.partner_access.require(given.credentials if given else None)
+
+
+def _perhaps_partner(services: _Services, given: _Given) -> str | None:
+    return services.partner_access.find(given.credentials if given else None)
+
+
 def _health(services: _Services) -> HealthService:
     return services.health
 
@@ -78,9 +106,16 @@ Pictures = Annotated[PicturesService, Depends(_pictures)]
 UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
 Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]
+PaymentClaims = Annotated[PaymentClaimsService, Depends(_claims)]
+PartnerOrders = Annotated[ports.PartnerOrders, Depends(_partner_orders)]
+PrintLinks = Annotated[PrintLinksService, Depends(_print_links)]
+Partner = Annotated[str, Depends(_partner)]
+"""What our log calls the partner who asks: a handler that names it answers nobody without a good key."""
+PerhapsPartner = Annotated[str | None, Depends(_perhaps_partner)]
+"""The same, and None for a stranger, who is told less."""
 Health = Annotated[HealthService, Depends(_health)]
 FinalImageUpload = Annotated[FinalImageForm, Depends(final_image_form)]
 StripeEvent = Annotated[NewMessage, Depends(_stripe_event)]
 """A webhook's event whose signature was checked: a handler that names it cannot forget to."""
-CallbackItems = Annotated[list[dict[str, Any]], Depends(callbacks.read_items)]
+CallbackItems = Annotated[list[dict[str, Any]], Depends(read_items)]
 """What a callback of the manufacturer says, item by item; unverified."""

@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -19,6 +20,10 @@ PATIENCE: Final = 2.0
 """Seconds until a part that does not answer counts as not there."""
 DATABASE: Final = "database"
 """The part without which nothing can be answered; without the others catalogue and order status still can."""
+
+
+class StaleCountError(Exception):
+    """A machine was not counted for so long that a person should look."""
 
 
 class Condition(StrEnum):
@@ -40,6 +45,26 @@ class Report:
         if not self.parts[DATABASE]:
             return Condition.UNAVAILABLE
         return Condition.HEALTHY if all(self.parts.values()) else Condition.DEGRADED
+
+
+class CountsStock(Protocol):
+    """What knows how old the oldest count is that we sell by."""
+
+    async def oldest_count(self) -> datetime | None:
+        """Return its age, None while one is missing."""
+
+
+def fresh_stock(stock: CountsStock, clock: Callable[[], datetime], stale_after: timedelta) -> Probe:
+    """Make a probe of the age of what we sell by: cases are sold by an old count all the same, and a person should know."""
+
+    async def probe() -> None:
+        taken_at = await stock.oldest_count()
+        if taken_at is None:
+            raise StaleCountError("a machine in service was never counted")
+        if clock() - taken_at > stale_after:
+            raise StaleCountError(f"a machine was last counted at {taken_at:%Y-%m-%d %H:%M} UTC")
+
+    return probe
 
 
 class Health:
@@ -70,6 +95,6 @@ class Health:
             async with asyncio.timeout(self._patience):
                 await probe()
         except Exception as error:  # noqa: BLE001 - whatever it is, the part cannot be used
-            log.warning("a part does not answer", part=name, reason=repr(error)[:300])
+            log.warning("a part does not answer, or not as it should", part=name, reason=repr(error)[:300])
             return False
         return True

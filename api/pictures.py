@@ -15,9 +15,9 @@ from adapters.r2 import StoredObject
 from adapters.rendering.data_url import parse_data_url
 from adapters.rendering.inspection import inspect_image
 from api.errors import BadRequest, Forbidden, NotFound, Unauthorized
-from api.ports import Uploads
+from api.ports import PartnerOrders, Uploads
 from models.artwork import ImageLink, Upload, object_key
-from models.errors import NotThere, OrderRefused, RefusalCode
+from models.errors import NotThere, OrderRefused, ProviderUnavailable, RefusalCode
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,7 @@ LINK_LIFETIME = timedelta(hours=24)
 """How long a customer's browser can show its picture: the design, the payment and the confirmation page."""
 PICTURES_AT_ONCE = 2
 """Pictures being decoded; each takes up to 100 MB of memory and half a second of a core."""
+NOT_GOOD = "This link is not good, or not any more. Please go back to where you found it."
 NO_PICTURE = "There is no such picture. It may have been removed; please design your case again."
 
 
@@ -53,9 +54,18 @@ class OpenPicture:
 class Pictures:
     """Takes final images in, and opens what a signed link names."""
 
-    def __init__(self, store: PictureStore, uploads: Uploads, links: SignedImageLinks, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: PictureStore,
+        uploads: Uploads,
+        orders: PartnerOrders,
+        links: SignedImageLinks,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._store = store
         self._uploads = uploads
+        self._orders = orders
         self._links = links
         self._clock = clock
         self._seats = asyncio.Semaphore(PICTURES_AT_ONCE)
@@ -83,6 +93,7 @@ class Pictures:
         """
         grant = self._verified(name, token)
         if grant.audience is Audience.MANUFACTURER:
+            await self._check_order(grant)
             sha256 = name.partition(".")[0]
             return OpenPicture(object_key("print", sha256, "image/png"), sha256, grant.expires_at)
         upload = await self._uploads.find(name)
@@ -101,6 +112,19 @@ class Pictures:
         """Return how long the link is still good."""
         return max(0, int((picture.expires_at - self._clock()).total_seconds()))
 
+    async def _check_order(self, grant: Grant) -> None:
+        """Close the link of an order that ended without a case, so that none is made of it, and of one printed long ago.
+
+        Without the database the token alone decides: orders end only with it, and a machine that is turned away fails a print.
+        """
+        try:
+            standing = await self._orders.print_file(grant.order_id) if grant.order_id else None
+        except ProviderUnavailable as outage:
+            log.warning("a print file is shown without asking after its order", reason=outage.message)
+            return
+        if standing is None or not standing.is_shown(self._clock()):
+            raise Forbidden(NOT_GOOD)
+
     def _verified(self, name: str, token: str | None) -> Grant:
         try:
             return self._links.verify(name, token, at=self._clock())
@@ -109,7 +133,7 @@ class Pictures:
         except LinkMalformed as refusal:
             raise BadRequest("This is not a link of ours: the end of it seems to be missing.") from refusal
         except LinkRefused as refusal:
-            raise Forbidden("This link is not good, or not any more. Please go back to where you found it.") from refusal
+            raise Forbidden(NOT_GOOD) from refusal
 
 
 class UploadLinks:

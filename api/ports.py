@@ -1,13 +1,14 @@
 """What checkout, confirmation and callbacks need of the database; `api/app.py` plugs the adapters in."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from models.artwork import Upload
 from models.inbox import NewMessage
 from models.order import CheckoutRequest, Quote
-from models.tracking import OrderView
+from models.tracking import OrderView, PaymentStanding, PrintFileStanding, PrintJob
 
 
 class Uploads(Protocol):
@@ -26,8 +27,8 @@ class Orders(Protocol):
     async def quote(self, request: CheckoutRequest, *, at: datetime, order_id: UUID | None = None) -> Quote:
         """Resolve and price a request without writing anything; its own order's hold is not in its way. Raises `OrderRefused`."""
 
-    async def next_attempt(self, upload_name: str) -> int:
-        """Which order of an upload a checkout is about: 1, and one more for each that was paid or has ended."""
+    async def next_quote(self, request: CheckoutRequest, *, at: datetime) -> tuple[int, Quote]:
+        """Which order of its upload a request is about (1, and one more for each that was paid or has ended), and its quote."""
 
     async def by_session(self, session_id: str) -> OrderView | None:
         """Find the order that a Stripe Session, or `free_<public token>`, pays for."""
@@ -35,8 +36,24 @@ class Orders(Protocol):
     async def by_token(self, public_token: str) -> OrderView | None:
         """Find an order by the token that its customer has."""
 
-    async def by_reference(self, reference: str) -> OrderView | None:
-        """Find an order by a reference (PYEN, OREN) that the manufacturer knows it by."""
+
+class PartnerOrders(Protocol):
+    """What the manufacturer asks about; all reads, one statement each."""
+
+    async def payment(self, reference: str) -> PaymentStanding | None:
+        """Find a payment by our reference (PYEN) or the manufacturer's own id."""
+
+    async def print_file(self, order_id: UUID) -> PrintFileStanding | None:
+        """Say whether the print file of an order may still be fetched; None for an order that nobody knows."""
+
+    async def print_jobs(self, names: Sequence[str]) -> list[PrintJob]:
+        """Find orders by whatever the manufacturer calls them; a name that nobody has is passed over."""
+
+    async def to_print(self, *, limit: int) -> list[PrintJob]:
+        """List what the manufacturer has and has not printed, oldest first."""
+
+    async def printed_at(self, device_id: str, *, limit: int) -> list[PrintJob]:
+        """List what a machine was given last, newest first."""
 
 
 class InboxWriter(Protocol):
@@ -48,5 +65,12 @@ class InboxWriter(Protocol):
         One that nobody awaits is only recorded.
         """
 
-    async def receive_hint(self, message: NewMessage) -> bool:
-        """Write down what the manufacturer says, and have it asked whether that is so; otherwise as `receive`."""
+    async def receive_hints(self, messages: Sequence[NewMessage]) -> list[bool]:
+        """Write down what the manufacturer says, and have it asked whether that is so; otherwise each as `receive`."""
+
+
+class Notified(Protocol):
+    """Tells that there may be something to do."""
+
+    async def wait(self, patience: timedelta) -> set[str]:
+        """Return the channels that something was said on, after `patience` perhaps none."""

@@ -6,10 +6,13 @@ from datetime import datetime
 
 from adapters.postgres.catalog import CatalogReader
 from api.checkout import Checkouts
+from api.claims import PaymentClaims
 from api.confirmation import Confirmations
 from api.health import Health
+from api.partner_access import PartnerAccess
 from api.pictures import Pictures, UploadLinks
-from api.ports import InboxWriter, Orders
+from api.ports import InboxWriter, Orders, PartnerOrders
+from api.print_links import PrintLinks
 from api.stripe_events import StripeEvents
 
 
@@ -27,4 +30,8 @@ class Services:
     checkouts: Checkouts
     confirmations: Confirmations
     stripe_events: StripeEvents
+    claims: PaymentClaims
+    partner_access: PartnerAccess
+    partner_orders: PartnerOrders
+    print_links: PrintLinks
     health: Health

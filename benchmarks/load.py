@@ -132,7 +132,7 @@ class Shop:
         self.client = client
         self._customer = Customer(browser, stripe)
         self._packer = Packer(client)
-        self._board = board
+        self.board = board
 
     async def upload(self, picture: bytes) -> Upload:
         return await self._customer.upload(picture)
@@ -143,11 +143,9 @@ class Shop:
     async def play(self, upload: Upload) -> Played:
         """Check out, pay, wait for the print, post, deliver."""
         begun = time.monotonic()
-        checkout = await self._customer.check_out(upload)
-        await self._customer.pay(checkout)
-        await self._until_accepted(checkout)
+        checkout = await self.buy(upload)
         accepted = time.monotonic()
-        await self._board.until(checkout.order_id, OrderStatus.TO_SHIP)
+        await self.board.until(checkout.order_id, OrderStatus.TO_SHIP)
         await self._packer.post(checkout.order_id)
         await self._packer.deliver(checkout.order_id)
         order = self.client.get_workflow_handle(checkout.workflow_id, result_type=OrderResult)
@@ -155,6 +153,13 @@ class Shop:
         if result.status is not OrderStatus.COMPLETED:
             raise OrderFailed(f"order {checkout.order_id} ended {result.status}: {result.note}")
         return Played(checkout.workflow_id, accepted - begun)
+
+    async def buy(self, upload: Upload) -> Checkout:
+        """Check out, pay, and wait until the manufacturer has accepted."""
+        checkout = await self._customer.check_out(upload)
+        await self._customer.pay(checkout)
+        await self._until_accepted(checkout)
+        return checkout
 
     async def _until_accepted(self, checkout: Checkout) -> None:
         """Read the success page; it answers "paid" when the manufacturer is slow, and the storefront then asks again."""

@@ -11,27 +11,21 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-import asyncpg
-import httpx
 from rich.console import Console
 from temporalio.client import Client
 
-from benchmarks.load import APPLICATION, Board, OrderFailed, Played, Shop, flat_picture, photos, play_skeletons, timed
+from benchmarks.load import OrderFailed, Played, Shop, flat_picture, photos, play_skeletons, timed
 from benchmarks.measures import CpuMeter, RoundTrips, StatementLog, history_sizes
 from benchmarks.report import OrderNumbers, Report, SkeletonNumbers, print_report
-from dev.emulators.remote import Remote
-from dev.emulators.stripe.remote import RemoteStripe
+from benchmarks.shop import connect, open_shop
 from dev.process import Command, RunnerError, python
-from dev.runner import stopped_by_signals
-from dev.stock import refresh_stock
-from dev.storefront import operators_client
 from dev.supervisor import Service
-from dev.temporary import World, temporary_world
+from dev.temporary import World
 
 PRINT_STEP = timedelta(milliseconds=10)
 """The emulated machine must not be what is measured: it prints twenty cases a second."""
@@ -54,7 +48,7 @@ class Plan:
 
 async def measure(plan: Plan, console: Console) -> Report:
     """Run everything: skeletons, orders, skeletons again, then some orders with the statements counted."""
-    async with asyncio.timeout(plan.limit.total_seconds()), open_shop(plan, console) as shop:
+    async with asyncio.timeout(plan.limit.total_seconds()), opened(plan, console) as shop:
         client = await Client.connect(shop.world.env["TEMPORAL_ADDRESS"])
         await _warm_up(shop, client, plan)
         before = await _skeletons(shop, client, plan)
@@ -75,25 +69,13 @@ async def measure(plan: Plan, console: Console) -> Report:
 
 
 @asynccontextmanager
-async def open_shop(plan: Plan, console: Console) -> AsyncIterator[Shop]:
-    """Start a world that is not limited by rates, stock or the machine, and everybody who plays in it."""
-    variables = {"API_RATE_DEFAULT": "1000000/minute", "LOGGING_FORMAT": "json"}
-    async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(temporary_world(print_step=PRINT_STEP, variables=variables, console=console))
-        stack.enter_context(stopped_by_signals(world.supervisor))
-        await _measure_renderer(world)
-        await _fill_machines(world, pieces=plan.orders + _counted(plan) + 2 * WARM_UP)
-        await world.supervisor.start(_skeleton_worker(world))
-        connection = await _connect(world)
-        stack.push_async_callback(connection.close)
-        limits = httpx.Limits(max_connections=2 * plan.concurrency)
-        browser = httpx.AsyncClient(base_url=world.ports.url("api"), timeout=60, limits=limits, trust_env=False)
-        await stack.enter_async_context(browser)
-        stripe = await stack.enter_async_context(RemoteStripe(world.ports.url("stripe")))
-        board = Board(connection)
-        watching = asyncio.create_task(board.watch())
-        stack.push_async_callback(_end, watching)
-        yield Shop(world, browser, stripe, await operators_client(world.env), board)
+async def opened(plan: Plan, console: Console) -> AsyncIterator[Shop]:
+    """Open a shop with the yardstick beside it, and a worker that says what rendering took."""
+    pieces = plan.orders + _counted(plan) + 2 * WARM_UP
+    async with open_shop(print_step=PRINT_STEP, pieces=pieces, connections=2 * plan.concurrency, console=console) as shop:
+        await _measure_renderer(shop.world)
+        await shop.world.supervisor.start(_skeleton_worker(shop.world))
+        yield shop
 
 
 async def _warm_up(shop: Shop, client: Client, plan: Plan) -> None:
@@ -142,7 +124,7 @@ async def _count_statements(shop: Shop, plan: Plan) -> RoundTrips:
     """Play some more orders while the database logs every statement, which would have slowed those that were measured."""
     pictures = _pictures(_counted(plan), plan)
     uploads = [await shop.upload(picture) for picture in pictures]
-    connection = await _connect(shop.world)
+    connection = await connect(shop.world)
     try:
         async with StatementLog(connection, shop.world.log_of("postgres"), applications=SQL_APPLICATIONS) as log:
             await timed(uploads, shop.play, concurrency=plan.concurrency)
@@ -175,32 +157,12 @@ def _rendering_seconds(world: World) -> float:
     return float(file.read_text()) if file.exists() else 0.0
 
 
-async def _fill_machines(world: World, *, pieces: int) -> None:
-    """Put shells into every machine and have them counted, so that there is one for each order."""
-    async with Remote(world.ports.url("manufacturer")) as machines:
-        for device_id, device in (await machines.call("GET", "/devices")).items():
-            for shell_id in device["stock"]:
-                await machines.call("PUT", f"/devices/{device_id}/stock", {"mobile_shell_id": shell_id, "stock": pieces})
-    await refresh_stock(world.ports, world.env)
-
-
 def _skeleton_worker(world: World) -> Service:
     async def at_once() -> None:
         """Need not answer: the first skeleton waits for it."""
 
     command = Command(name=SKELETON_WORKER, argv=python("-m", "benchmarks.skeleton", world.env["TEMPORAL_ADDRESS"]))
     return Service(command=command, ready=at_once)
-
-
-async def _connect(world: World) -> asyncpg.Connection:
-    url = world.env["DATABASE_URL"].replace("postgresql+asyncpg:", "postgresql:", 1)
-    return await asyncpg.connect(url, server_settings={"application_name": APPLICATION})
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 def parse(arguments: list[str]) -> tuple[Plan, Path | None]:

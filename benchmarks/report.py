@@ -112,7 +112,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_statements(report))
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.MARKDOWN)
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", overflow="fold")
@@ -121,7 +121,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def _speed(report: Report) -> Table:
     pictures = "with image work" if report.image_work else "without image work"
-    table = _table(f"{report.orders} orders, {report.concurrency} at a time, {pictures}, {os.cpu_count()} cores", "speed", "")
+    table = new_table(f"{report.orders} orders, {report.concurrency} at a time, {pictures}, {os.cpu_count()} cores", "speed", "")
     figures = report.summary()
     table.add_row("orders/s", f"{report.order.per_second:.2f}")
     table.add_row("skeletons/s", f"{report.skeleton.per_second:.2f}")
@@ -133,7 +133,7 @@ def _speed(report: Report) -> Table:
 
 
 def _processors(report: Report) -> Table:
-    table = _table("Processor time", "process", "ms per order", "ms per skeleton")
+    table = new_table("Processor time", "process", "ms per order", "ms per skeleton")
     skeleton = {"temporal": report.skeleton.temporal_cpu_seconds, "worker": report.skeleton.worker_cpu_seconds}
     for name, seconds in report.order.cpu_seconds.items():
         table.add_row(name, _ms(seconds), _ms(skeleton[name]) if name in skeleton else "")
@@ -142,7 +142,7 @@ def _processors(report: Report) -> Table:
 
 
 def _history(report: Report) -> Table:
-    table = _table("History of an order", "", "average", "most")
+    table = new_table("History of an order", "", "average", "most")
     histories = report.histories
     rows: list[tuple[str, list[int]]] = [
         (f"events (budget {BUDGET})", [history.events for history in histories]),
@@ -160,7 +160,7 @@ def _history(report: Report) -> Table:
 
 def _statements(report: Report) -> Table:
     trips, orders = report.round_trips, report.counted_orders
-    table = _table(f"SQL round trips, counted over {orders} further orders", "statement", "process", "per order")
+    table = new_table(f"SQL round trips, counted over {orders} further orders", "statement", "process", "per order")
     for name, count in trips.by_application.items():
         table.add_row("all", name, f"{count / orders:.1f}")
     table.add_row("all", "all", f"{trips.total / orders:.1f}")

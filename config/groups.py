@@ -141,6 +141,8 @@ class ManufacturerSettings(Group):
     timeout: Duration = timedelta(seconds=30)
     token_lifetime: Duration = timedelta(hours=23)
     """How long a login token is used; the manufacturer keeps it for 24 hours."""
+    partner_keys: Listed[SecretStr] = ()
+    """Keys (Bearer) with which the manufacturer asks us; two while one is replaced; without any it is told nothing private."""
 
 
 class StorageSettings(Group):
@@ -218,6 +220,8 @@ class ApiSettings(Group):
     """Per vending session: a shop's Wi-Fi is one address."""
     rate_machine: Rate = "20/minute"
     """New vending sessions, per address."""
+    rate_partner: Rate = "6000/minute"
+    """The manufacturer's questions, per address: its server asks for all machines."""
     body_limit: Count = 1_000_000
     """Bytes; uploads have a limit of their own."""
     upload_limit: Count = 20_000_000
@@ -225,6 +229,8 @@ class ApiSettings(Group):
     """How long a request waits for its workflow before it answers 503 "try again"."""
     success_wait: Duration = timedelta(seconds=10)
     """How long the success page waits for the manufacturer's acceptance."""
+    claim_wait: Duration = timedelta(seconds=4)
+    """How long the storefront's claim of a payment waits for the manufacturer to confirm it."""
 
 
 class WorkerSettings(Group):
@@ -236,7 +242,11 @@ class WorkerSettings(Group):
     orders_concurrency: Count = 50
     artwork_concurrency: Count = 2
     """Rendering is processor and memory: about one per core."""
-    manufacturer_concurrency: Count = 10
+    manufacturer_concurrency: Count = 50
+    manufacturer_seats_per_device: Count = 8
+    """Tries for one machine that may be under way at once, of `manufacturer_concurrency`: one that hangs delays no other."""
+    manufacturer_tasks_per_second: Annotated[float, Field(gt=0)] | None = None
+    """The manufacturer's rate limit, kept by Temporal for all workers together; unset leaves what the server was told."""
     graceful_shutdown: Duration = timedelta(seconds=45)
     """How long running activities may take to finish; must outlast the longest call that moves money or prints."""
     versioning: bool = False
@@ -275,6 +285,24 @@ class OrderSettings(Group):
         if not timedelta(minutes=30) <= self.checkout_lifetime < timedelta(hours=24):
             # https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at
             message = "ORDER_CHECKOUT_LIFETIME must be at least 30m and less than 24h: Stripe takes nothing else"
+            raise ValueError(message)
+        return self
+
+
+class StockSettings(Group):
+    """How often the manufacturer's lists are read, and when they count as old."""
+
+    interval: Duration = timedelta(minutes=5)
+    """Between two counts of a machine."""
+    brands_interval: Duration = timedelta(hours=6)
+    """Between two readings of the list of brands."""
+    stale_after: Duration = timedelta(minutes=30)
+    """From this age on `/health` says that a count is stale; it is sold by all the same."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.stale_after < 2 * self.interval:
+            message = "STOCK_STALE_AFTER must be at least twice STOCK_INTERVAL, or every count would be stale before the next one"
             raise ValueError(message)
         return self
 

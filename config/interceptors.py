@@ -1,8 +1,9 @@
-"""What happens around every activity and workflow: our errors become Temporal's, and every log line says whose it is.
+"""What happens around every activity and workflow: our errors become Temporal's, every log line says whose it is, hearts beat.
 
 This is the only place that knows both `models.errors` and Temporal's failures.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from models.errors import (
     AlreadyExists,
     Duplicate,
     IntegrityBroken,
+    MoneyGone,
     NeedsPerson,
     NotThere,
     NotYet,
@@ -49,6 +51,7 @@ CAUSE_LIMIT = 5
 """Causes of a failure that are kept."""
 LONGEST_DELAY = timedelta(hours=1)
 """However long a provider asks us to stay away."""
+BEATS_PER_TIMEOUT = 4
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ VERDICTS: Mapping[type[OrderPipelineError], Verdict] = {
     NeedsPerson: GIVE_UP,
     NotYet: Verdict(retryable=True, benign=True),
     IntegrityBroken: GIVE_UP,
+    MoneyGone: GIVE_UP,
     # The customer is answered; nobody has to be woken for it.
     OrderRefused: Verdict(retryable=False, benign=True),
     Duplicate: GIVE_UP,
@@ -132,6 +136,34 @@ class LogContext(Interceptor):
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002
         return _WorkflowWithContext
+
+
+class Heartbeats(Interceptor):
+    """Tells Temporal, for every activity that has a heartbeat timeout, that its worker lives; the answer tells of a cancel.
+
+    The SDK sends one in 0.8 of the timeout, however many it is given.
+    """
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _BeatingActivity(next)
+
+
+class _BeatingActivity(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        timeout = activity.info().heartbeat_timeout
+        if not timeout:
+            return await super().execute_activity(input)
+        beating = asyncio.create_task(_beat(timeout / BEATS_PER_TIMEOUT))
+        try:
+            return await super().execute_activity(input)
+        finally:
+            beating.cancel()
+
+
+async def _beat(pause: timedelta) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(pause.total_seconds())
 
 
 class _TranslatingActivity(ActivityInboundInterceptor):

@@ -27,6 +27,7 @@ from config.groups import (
     ManufacturerSettings,
     OperatorSettings,
     OrderSettings,
+    StockSettings,
     StorageSettings,
     StorefrontSettings,
     StripeSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "OrderSettings",
     "Settings",
     "SettingsError",
+    "StockSettings",
     "StorageSettings",
     "StorefrontSettings",
     "StripeSettings",
@@ -61,6 +63,7 @@ __all__ = [
 EXAMPLE_WORD = "insecure"
 """Every secret of .env.example carries it, so that none is ever used in earnest."""
 _SHORTEST_SIGN_IN = 16
+_SHORTEST_KEY = 32
 
 
 class Environment(StrEnum):
@@ -104,6 +107,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
     order: OrderSettings = OrderSettings()
+    stock: StockSettings = StockSettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
@@ -185,6 +189,8 @@ def _unfit_for_production(settings: Settings) -> Iterator[str]:
         yield "STRIPE_WEBHOOK_SECRETS is missing: without one nobody tells us of payments"
     if any(len(account.secret) < _SHORTEST_SIGN_IN for account in settings.operator.accounts):
         yield f"OPERATOR_ACCOUNTS has a secret of fewer than {_SHORTEST_SIGN_IN} characters"
+    if any(len(key) < _SHORTEST_KEY for key in settings.manufacturer.partner_keys):
+        yield f"MANUFACTURER_PARTNER_KEYS has a key of fewer than {_SHORTEST_KEY} characters"
 
 
 def _unfit_value(name: str, value: object) -> Iterator[str]:

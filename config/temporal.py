@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import RateLimit
+from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 from temporalio.client import Client, Interceptor
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -16,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from config.codec import EncryptedPayloadCodec
 from config.groups import TemporalSettings
-from config.interceptors import ErrorTranslation, LogContext
+from config.interceptors import ErrorTranslation, Heartbeats, LogContext
 
 SearchAttributeKeys = Iterable[SearchAttributeKey[Any]]
 
@@ -43,7 +45,7 @@ def pipeline_plugin(settings: TemporalSettings) -> SimplePlugin:
         "pimpmycase",
         data_converter=data_converter(settings),
         # The earlier one is the outer one: a translated error is logged with its context.
-        interceptors=[LogContext(), ErrorTranslation()],
+        interceptors=[LogContext(), ErrorTranslation(), Heartbeats()],
     )
 
 
@@ -107,6 +109,25 @@ async def missing_search_attributes(client: Client, keys: SearchAttributeKeys) -
             )
             raise SearchAttributeConflictError(message)
     return [key for key in wanted if key.name not in known]
+
+
+async def limit_activities(client: Client, task_queue: str, per_second: float) -> None:
+    """Have the server hand out at most `per_second` activity tasks of a queue, to all workers together.
+
+    Kept by the server until it is told otherwise, so it holds for workers of any age.
+    """
+    limit = UpdateTaskQueueConfigRequest.RateLimitUpdate(
+        rate_limit=RateLimit(requests_per_second=per_second), reason="the setting of a worker"
+    )
+    await client.workflow_service.update_task_queue_config(
+        UpdateTaskQueueConfigRequest(
+            namespace=client.namespace,
+            identity=client.identity,
+            task_queue=task_queue,
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            update_queue_rate_limit=limit,
+        )
+    )
 
 
 def tls_of(settings: TemporalSettings) -> bool | TLSConfig:

@@ -9,7 +9,6 @@ from adapters.postgres.engine import Database
 from adapters.postgres.migrate import upgrade
 from adapters.postgres.seed import seed
 from config.settings import load_settings
-from dev.world import STOCK_PER_SHELL
 
 
 async def main() -> None:
@@ -17,7 +16,7 @@ async def main() -> None:
     await upgrade(settings.url.get_secret_value())
     database = Database.connect_to(settings, application_name="pimpmycase-seed")
     try:
-        await seed(database, stock=STOCK_PER_SHELL)
+        await seed(database)
     finally:
         await database.dispose()
 

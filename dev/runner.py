@@ -24,7 +24,7 @@ from dev.guard import Guard
 from dev.play import play_web_order
 from dev.postgres import Postgres
 from dev.process import Command, RunnerError, python
-from dev.stock import refresh_stock
+from dev.stock import count_stock, refill
 from dev.supervisor import NotReady, Probe, Service, Supervisor, all_of, answers, together
 from dev.temporal import NAMESPACE, temporal_service
 from dev.world import DATABASE, PRINT_STEP, Ports, environment
@@ -82,10 +82,11 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
         supervisor.run(Command(name="database", argv=python("-m", "dev.database"), env=env)),
     )
     await together(
-        refresh_stock(ports, env),
+        refill(ports),
         supervisor.start(api(ports, env, reload=options.reload)),
         supervisor.start(worker(ports, env, reload=options.reload)),
     )
+    await supervisor.watch(count_stock(env))
     return env
 
 

@@ -15,7 +15,7 @@ from dev.guard import ROOT
 DATABASE = "pimpmycase"
 HOST = "127.0.0.1"
 STOCK_PER_SHELL = 50
-"""How many of each shell the emulated machines hold, and what the catalogue believes before they are asked."""
+"""How many of each shell the emulated machines hold at first, and after a refill."""
 PRINT_STEP = timedelta(seconds=1)
 """How long a print attempt stays in each of its states: slow enough to be watched."""
 

@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 
-from models.base import Contract, Minor
+from models.base import Contract, Instant, Minor
 
 
 def match_name(spelling: str) -> str:
@@ -93,7 +93,7 @@ class PhoneModel(Contract):
 
 
 class StockItem(Contract):
-    """One shell in one machine, as the storefront's design screen lists it."""
+    """One shell in one machine, as the storefront's design screen lists it; `taken_at` is how old its count is."""
 
     model_id: str
     model_name: str
@@ -101,6 +101,7 @@ class StockItem(Contract):
     width_mm: float
     height_mm: float
     sellable: int
+    taken_at: Instant
 
 
 class Template(Contract):

@@ -12,6 +12,7 @@
       + NeedsPerson            an answer that nobody has classified: a person decides
   - NotYet                     nothing is wrong, it is too early: ask again later
   - IntegrityBroken            bytes or facts are not the ones that were approved: never go on by itself
+  - MoneyGone                  what an order was paid with is not all there any more, e.g. voided in Stripe's dashboard
   - OrderRefused               what the customer asked for cannot be done (carries the code that the HTTP edge answers by)
   - Duplicate                  somebody else was first; the first one's result stands
 
@@ -99,6 +100,10 @@ class NotYet(OrderPipelineError):
 
 class IntegrityBroken(OrderPipelineError):
     """Bytes, amounts or ids differ from the ones that were approved or frozen."""
+
+
+class MoneyGone(OrderPipelineError):
+    """What the customer paid is not what the order costs any more: nothing may be made for it."""
 
 
 class Duplicate(OrderPipelineError):

@@ -51,3 +51,11 @@ class InboxMessage(NewMessage):
     id: int
     attempts: int
     is_followed: bool = False
+
+
+class Settlement(Contract):
+    """How a message ended: it is not delivered again."""
+
+    id: int
+    state: InboxState
+    note: str = ""

@@ -103,20 +103,30 @@ class Payment(Contract):
         """Whether the customer has done their part: the money is authorised or taken."""
         return self.state in {PaymentState.AUTHORIZED, PaymentState.CAPTURED}
 
+    @property
+    def is_all_gone(self) -> bool:
+        """Whether nothing is left of it: voided, run out, or refunded in full."""
+        return not self.is_paid or self.amount_refunded >= self.amount_captured > 0
 
-class LookAtPayment(Contract):
-    """Re-read a Session; `enters` is written only if the answer is an authorisation of exactly `total`."""
 
-    order_id: UUID
+class ExpectedMoney(Contract):
+    """What must have been authorised or taken at a Session for an order to be made."""
+
     session_id: str
     total: Minor
     currency: str
-    enters: Transition
 
     def is_matched_by(self, payment: Payment) -> bool:
         """Whether what was authorised is what the order costs, and none of it has gone back, e.g. in Stripe's dashboard."""
         given = max(payment.amount_authorized, payment.amount_captured) - payment.amount_refunded
-        return payment.currency == self.currency and self.total == payment.amount == given
+        return payment.is_paid and payment.currency == self.currency and self.total == payment.amount == given
+
+
+class LookAtPayment(ExpectedMoney):
+    """Re-read a Session; `enters` is written only if the answer is an authorisation of exactly `total`."""
+
+    order_id: UUID
+    enters: Transition
 
 
 class ExpireCheckout(Contract):

@@ -5,9 +5,12 @@ from enum import IntEnum, StrEnum
 from typing import NewType
 from uuid import UUID
 
+from pydantic import Field
+
 from models.artwork import PrintFile, StoredImage
 from models.base import Contract, Instant, Minor, Sha256
 from models.order import Product, Transition
+from models.payment import ExpectedMoney
 
 PaymentReference = NewType("PaymentReference", str)
 """Our own id of a payment at the manufacturer, `PYEN` + yyMMdd + 6 digits: what `third_pay_id` means."""
@@ -115,6 +118,9 @@ class SubmitOrder(Contract):
     """Have it printed: orderData under the OREN of this print attempt.
 
     `enters` is where acceptance brings the order; it is written in the transaction that stores the acceptance.
+
+    Attributes:
+        money: What must still be there when the order is sent; None where nothing was paid through us, or it was sent before.
     """
 
     order_id: UUID
@@ -122,6 +128,7 @@ class SubmitOrder(Contract):
     payment_reference: PaymentReference
     product: Product
     print_file: PrintFile
+    money: ExpectedMoney | None = None
     at: Instant
     enters: Transition
 
@@ -188,8 +195,20 @@ class DueReference(Contract):
     created_at: Instant
 
 
+class DueReferences(Contract):
+    """A portion of what is due, the longest waiting first, and when the next one that is not due yet will be."""
+
+    references: tuple[DueReference, ...]
+    next_at: Instant | None
+
+
 class ReferenceReading(Contract):
-    """What the manufacturer answered for a reference, and when to ask next (None: never again)."""
+    """What the manufacturer answered for a reference, and when to ask next (None: never again).
+
+    Attributes:
+        status: None where nothing was heard: the manufacturer does not know the reference, or did not answer at all.
+        is_answered: False where it did not answer at all.
+    """
 
     reference: str
     kind: ReferenceKind
@@ -197,25 +216,60 @@ class ReferenceReading(Contract):
     status: int | None
     at: Instant
     next_at: Instant | None
+    is_answered: bool = True
+
+
+class Backlog(Contract):
+    """How many references should have been asked about before a moment, and since when the first of them waits."""
+
+    count: int
+    since: Instant | None
+
+
+class PollerDuty(StrEnum):
+    """What the poller does, each of which can fail by itself while the others go on."""
+
+    PAYMENTS = "payments"
+    """getPayStatus."""
+    PRINTS = "prints"
+    """getOrderStatus."""
+    NEWS = "news"
+    """Telling orders what was heard."""
+    ROUNDS = "rounds"
+    """Anything at all: reading what is due, and writing down what was heard."""
 
 
 class PollerInput(Contract):
-    """What a StatusPoller is started with, and carries from run to run."""
+    """What a StatusPoller is started with, and carries from run to run: since when which of its duties fails."""
+
+    failing_since: dict[PollerDuty, Instant] = Field(default_factory=dict)
 
 
 class PollDue(Contract):
-    """Ask about at most `limit` references that are due at `at`."""
+    """Ask about everything that is due at `at`, read in portions of at most `limit` references."""
 
     at: Instant
-    limit: int = 100
+    limit: int = 400
 
 
 class PollOutcome(Contract):
-    """What one round of the poller did, and how long until the next reference is due (None: nothing is waiting)."""
+    """What one round of the poller did.
+
+    Attributes:
+        asked: References that the manufacturer was asked about.
+        reported: Orders that were told of a step.
+        unknown: References that the manufacturer was asked about and does not know.
+        sleep: How long after the round's `at` the next reference is due; None: nothing is waiting.
+        done: The duties that something was done of.
+        failures: The duties that something failed of, and why.
+    """
 
     asked: int = 0
     reported: int = 0
+    unknown: int = 0
     sleep: timedelta | None = None
+    done: tuple[PollerDuty, ...] = ()
+    failures: dict[PollerDuty, str] = Field(default_factory=dict)
 
 
 class StockLevel(Contract):

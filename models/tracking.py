@@ -1,5 +1,6 @@
 """What is shown of an order: where it stands, how it came there, what a person must do about it."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -78,6 +79,76 @@ class OrderView(OrderSummary):
     tracking: str | None
     customer: Customer | None
     timeline: tuple[TimelineEntry, ...]
+
+
+class PaymentStanding(Contract):
+    """What is known of a payment that somebody asks about by its reference.
+
+    Attributes:
+        reading: The state that the manufacturer told when we asked (`ManufacturerPaymentStatus`); None while it has told none.
+    """
+
+    order_id: UUID
+    number: str
+    channel: Channel
+    status: OrderStatus
+    hold_reason: HoldReason | None
+    total: Minor
+    money: Money
+    reading: int | None
+
+
+PRINT_FILE_SHOWN = timedelta(days=7)
+"""How long after the print its file is still given out."""
+
+
+class PrintFileStanding(Contract):
+    """Whether the print file of an order may still be fetched.
+
+    Attributes:
+        printed_at: When the print attempt accepted last was printed; None while it is not.
+    """
+
+    status: OrderStatus
+    printed_at: Instant | None
+
+    @property
+    def must_not_be_printed(self) -> bool:
+        """Whether the order ended without a case: its money went back, so nothing may be made of it any more."""
+        return self.status.is_final and self.status is not OrderStatus.COMPLETED
+
+    def is_shown(self, at: datetime) -> bool:
+        """Whether a link opens the file at this moment."""
+        return not self.must_not_be_printed and (self.printed_at is None or at - self.printed_at <= PRINT_FILE_SHOWN)
+
+
+class PrintJob(PrintFileStanding):
+    """An order as those see it who print it: no customer, no money, no design.
+
+    Attributes:
+        names: Every PYEN, OREN, `MSPY…` and `MSOR…` of the order, those of earlier print attempts included.
+        print_reference: The OREN that was accepted last; None for an order that the manufacturer does not have.
+    """
+
+    order_id: UUID
+    number: str
+    names: tuple[str, ...]
+    entered_at: Instant
+    placed_at: Instant
+    device_id: str
+    brand_name: str
+    model_name: str
+    shell_id: str
+    payment_reference: str | None
+    print_reference: str | None
+    manufacturer_order_id: str | None
+    manufacturer_status: int | None
+    queue_number: str | None
+    print_sha256: Sha256 | None
+
+    def is_called(self, name: str) -> bool:
+        """Say whether somebody who says `name` means this order."""
+        return name in self.names or name.upper() == self.number or name.lower() == str(self.order_id)
 
 
 class OrderFilter(Contract):

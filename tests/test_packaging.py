@@ -24,6 +24,7 @@ from temporalio.common import SearchAttributeIndexedValueType
 from config.settings import Environment, Settings, SettingsError, load_settings
 from dev.world import devices
 from models.order import HoldReason
+from models.stock import DifferenceKind
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
@@ -375,6 +376,11 @@ class TestDocuments:
         explained = re.findall(r"^\| `(\w+)` \|", section("Why an order waits"), re.MULTILINE)
 
         assert explained == [reason.value for reason in HoldReason]
+
+    def test_the_runbook_explains_every_difference_and_no_other(self):
+        rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", section("What to do when …"), re.MULTILINE)
+
+        assert {kind for row in rows for kind in re.findall(r"\w+", row)} == set(DifferenceKind)
 
     def test_the_runbook_explains_every_update_and_signal(self):
         text = section("What each update does")

@@ -28,7 +28,8 @@ with workflow.unsafe.imports_passed_through():
         Payment,
         PaymentState,
     )
-    from workflows.life import OrderEnded, OrderLife, describe, failure_type
+    from workflows.failures import describe, failure_type, mismatch, present
+    from workflows.life import OrderEnded, OrderLife
     from workflows.money_back import MoneyBack
     from workflows.options import COMPENSATION, STRIPE, WHILE_CUSTOMER_WAITS, ActivityOptions
 
@@ -145,7 +146,7 @@ class CheckoutDesk:
         life = self._life
         transition = life.progress.next(OrderStatus.AWAITING_PAYMENT, "priced, a shell is held")
         if not life.undo:
-            life.undo.append(self._release_hold)
+            life.undo.append(self.release_hold)
         placed = await life.call(
             OrderActivities.place_order,
             PlaceOrder(order_id=life.order_id, request=request, upload_attempt=life.upload_attempt, enters=transition),
@@ -235,17 +236,12 @@ class CheckoutDesk:
         if not payment.is_paid:
             raise OrderEnded(OrderStatus.EXPIRED, "the checkout can no longer be paid")
         life.payment = payment
-        if life.progress.status is not OrderStatus.PAID:
+        while life.progress.status is not OrderStatus.PAID:
             self.close()
-            if payment.amount_refunded >= payment.amount_captured > 0:
+            if payment.is_all_gone:
                 raise OrderEnded(OrderStatus.CANCELED, "all of the money had gone back before the order was made")
-            total, currency = life.order.quote.total, life.order.quote.currency
-            went_back = f", of which {payment.amount_refunded} went back" if payment.amount_refunded else ""
-            await life.hold(
-                HoldReason.PAYMENT_MISMATCH,
-                f"paid {payment.amount} {payment.currency}{went_back}; the order costs {total} {currency}",
-            )
-            raise OrderEnded(OrderStatus.CANCELED, "another amount was paid than the order costs: given back")
+            await life.hold(HoldReason.PAYMENT_MISMATCH, mismatch(payment, life.order.quote))
+            payment = life.payment = await self._read(present(self._session))
 
     async def _close_session(self, session: CheckoutSession, options: ActivityOptions) -> Payment:
         return await self._life.call(
@@ -277,7 +273,8 @@ class CheckoutDesk:
             if closed.is_paid:
                 self._life.payment = closed
 
-    async def _release_hold(self) -> None:
+    async def release_hold(self) -> None:
+        """Let somebody else have the shell, if it is still held."""
         await self._life.call(
             OrderActivities.release_hold,
             ReleaseHold(order_id=self._life.order_id, at=workflow.now()),

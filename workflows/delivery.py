@@ -17,7 +17,11 @@ class Delivery:
         self.collected: Operator | None = None
 
     async def hand_over(self) -> str:
-        """Bring the case to the customer; return how it got there."""
+        """Bring the case to the customer; return how it got there.
+
+        Raises:
+            OrderEnded: A person has settled it in another way.
+        """
         return await (self._post() if self._life.is_posted else self._collect())
 
     async def _post(self) -> str:
@@ -29,6 +33,7 @@ class Delivery:
                 await life.hold(
                     HoldReason.SHIPMENT_OVERDUE, "nobody has posted it", gives_back=False, unless=lambda: self.shipment
                 )
+                life.end_if_settled()
         note = f"posted with {self.shipment.carrier}, {self.shipment.tracking}"
         await life.record(life.progress.next(OrderStatus.SHIPPED, note, by=self.shipment))
         until = workflow.now() + life.policy.delivery_limit

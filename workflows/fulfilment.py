@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
         ProductionReport,
         ProductionStage,
     )
-    from workflows.life import OrderLife, present
+    from workflows.failures import present
+    from workflows.life import OrderLife
     from workflows.options import ANNOUNCE, PRINT_FILE
     from workflows.submission import Acceptance
 
@@ -61,7 +62,7 @@ class Fulfilment:
             height_mm=quote.product.height_mm,
             enters=life.progress.next(OrderStatus.PREPARING, "print file stored"),
         )
-        print_file = await life.call(
+        print_file = await life.call_until_canceled(
             ArtworkActivities.prepare_print_file,
             request,
             PRINT_FILE,
@@ -86,7 +87,7 @@ class Fulfilment:
             at=workflow.now(),
             enters=life.progress.next(OrderStatus.SUBMITTING, "payment announced to the manufacturer"),
         )
-        announcement = await life.call(
+        announcement = await life.call_until_canceled(
             ProductionActivities.announce_payment,
             request,
             ANNOUNCE,
@@ -100,7 +101,8 @@ class Fulfilment:
         """Follow the print until the case is out of the machine.
 
         Raises:
-            OrderEnded: It was not printed, and a person or the deadline decided to give the money back.
+            OrderEnded: It was not printed, and a person or the deadline decided to give the money back; or a person has settled
+                what nothing was heard of.
         """
         life = self._life
         until = workflow.now() + life.policy.production_limit
@@ -117,6 +119,7 @@ class Fulfilment:
                     gives_back=False,
                     unless=lambda: self._reports or life.cancel,
                 )
+                life.end_if_settled()
                 until = workflow.now() + life.policy.production_limit
         life.refuse_cancel()
 

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, TimeoutType
-from temporalio.exceptions import TimeoutError as ActivityTimeout
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.order import OrderActivities
@@ -22,8 +21,9 @@ with workflow.unsafe.imports_passed_through():
         PlacedOrder,
         Transition,
     )
-    from models.payment import Payment, PaymentState, RefundRequest
+    from models.payment import Payment, PaymentState
     from models.production import Announcement, ProductionStage, Submission
+    from workflows.failures import describe
     from workflows.options import ROW, ActivityOptions
     from workflows.progress import Progress, at_the_latest, remaining
 
@@ -33,7 +33,6 @@ R = TypeVar("R")
 
 SHORTEST_BUDGET = timedelta(seconds=1)
 """Temporal reads a budget of nothing as no limit."""
-NOTE_LENGTH = 300
 REASON_LENGTH = 500
 
 
@@ -149,11 +148,34 @@ class OrderLife:
         until: datetime | None = None,
     ) -> R:
         """Run one activity to its end, within its budget and not beyond `until`."""
-        left = remaining(until)
-        if left is not None:
-            budget = options.get("schedule_to_close_timeout", left)
-            options = {**options, "schedule_to_close_timeout": max(min(budget, left), SHORTEST_BUDGET)}
+        options = _within(options, until)
         return await self.undisturbed(workflow.execute_activity_method(step, request, summary=summary, **options))
+
+    async def call_until_canceled(
+        self,
+        step: Callable[[Any, A], Awaitable[R]],
+        request: A,
+        options: ActivityOptions,
+        *,
+        summary: str,
+        until: datetime | None = None,
+    ) -> R:
+        """Run one activity as `call` does, but try no more once the order is to be canceled.
+
+        Between two tries it stops at once, and fails with a cause that `is_stopped` knows. A try that is under way hears of it
+        with its next heartbeat and says itself whether anything was done.
+        """
+        running = workflow.start_activity_method(
+            step,
+            request,
+            summary=summary,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            **_within(options, until),
+        )
+        await self.wait(lambda: running.done() or self.cancel, until=None, summary="")
+        if not running.done():
+            running.cancel()
+        return await self.undisturbed(running)
 
     async def undisturbed(self, work: Awaitable[R]) -> R:
         """See something through although the platform cancels: the cancel is noted, and the next `guard` acts on it."""
@@ -178,6 +200,15 @@ class OrderLife:
         except TimeoutError:
             return False
         return True
+
+    def end_if_settled(self) -> None:
+        """Take a person's word that nothing is left to do for this order.
+
+        Raises:
+            OrderEnded: Completed, if somebody said so.
+        """
+        if self.resolution is not None:
+            raise OrderEnded(OrderStatus.COMPLETED, "settled outside of the system", by=self.resolution)
 
     async def pause(self, duration: timedelta, *, summary: str) -> None:
         """Let some time pass, or less if the order is cancelled meanwhile."""
@@ -228,6 +259,8 @@ class OrderLife:
             try:
                 return await step()
             except ActivityError as failure:
+                if gives_back:
+                    self.guard()
                 await self.hold(reason, describe(failure), gives_back=gives_back)
 
     async def hold(
@@ -278,42 +311,10 @@ class OrderLife:
         return self.progress.next(before, "a person lets it go on" if by else "goes on by itself", by=by)
 
 
-def failure_type(failure: ActivityError | ChildWorkflowError) -> str:
-    """Return the class name of our error that made the activity fail, `Timeout` when a try was never answered."""
-    cause = _decisive(failure)
-    if isinstance(cause, ApplicationError):
-        return cause.type or "ApplicationError"
-    return "Timeout" if isinstance(cause, ActivityTimeout) else type(cause).__name__
-
-
-def _decisive(failure: ActivityError | ChildWorkflowError) -> BaseException | None:
-    """Return what the last try died of: a budget that ran out between two tries says nothing, the try before it does."""
-    cause = failure.cause
-    if isinstance(cause, ActivityTimeout) and cause.type is TimeoutType.SCHEDULE_TO_CLOSE and cause.cause is not None:
-        return cause.cause
-    return cause
-
-
-def describe(failure: ActivityError | ChildWorkflowError) -> str:
-    """Return why an activity failed, in one line: `str()` of an ActivityError only says that it failed."""
-    cause = _decisive(failure)
-    text = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    return f"{failure_type(failure)}: {text}"[:NOTE_LENGTH]
-
-
-def named(by: Operator | RefundRequest) -> None:
-    """Refuse an act of nobody, or without a reason: both are recorded."""
-    if not by.operator.strip() or not by.reason.strip():
-        raise refused("`operator` and `reason` must both be given: they are recorded")
-
-
-def present(value: T | None) -> T:
-    """Return what an earlier stage has made."""
-    if value is None:
-        raise RuntimeError("a stage ran before the one that it needs")
-    return value
-
-
-def refused(text: str) -> ApplicationError:
-    """Return the refusal of an update, before anything is written to history."""
-    return ApplicationError(text, type="UpdateRefused", non_retryable=True)
+def _within(options: ActivityOptions, until: datetime | None) -> ActivityOptions:
+    """Return the options with a budget that does not go beyond `until`."""
+    left = remaining(until)
+    if left is None:
+        return options
+    budget = options.get("schedule_to_close_timeout", left)
+    return {**options, "schedule_to_close_timeout": max(min(budget, left), SHORTEST_BUDGET)}

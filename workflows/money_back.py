@@ -9,7 +9,8 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from models.payment import PaymentState, RefundInput, RefundResult, VoidPayment, refund_workflow_id
-    from workflows.life import OrderLife, failure_type, present
+    from workflows.failures import failure_type, present
+    from workflows.life import OrderLife
     from workflows.options import COMPENSATION
     from workflows.refund import RefundWorkflow
 

@@ -31,8 +31,12 @@ class ActivityOptions(TypedDict, total=False):
     task_queue: str
     start_to_close_timeout: timedelta
     schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
 
+
+HEARTBEAT = timedelta(seconds=20)
+"""Silence after which a try's worker counts as dead, and within which a running try hears that its order is cancelled."""
 
 ROW = LocalActivityOptions(
     start_to_close_timeout=timedelta(seconds=10),
@@ -66,6 +70,7 @@ PRINT_FILE = ActivityOptions(
     task_queue=ARTWORK_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),
     schedule_to_close_timeout=timedelta(hours=2),
+    heartbeat_timeout=HEARTBEAT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2)),
 )
 """Read, scale, store; the bucket may be away for a while."""
@@ -74,6 +79,7 @@ ANNOUNCE = ActivityOptions(
     task_queue=MANUFACTURER_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),
     schedule_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=HEARTBEAT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=10)),
 )
 """Nothing is printed and nothing is paid by an announcement: a lost answer is repeated under the same reference."""
@@ -82,11 +88,12 @@ SUBMIT = ActivityOptions(
     task_queue=MANUFACTURER_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),
     schedule_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=HEARTBEAT,
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=2),
         maximum_interval=timedelta(minutes=10),
-        # The second one is what Temporal's server calls a try that was never answered, e.g. because its worker died.
-        non_retryable_error_types=["OutcomeUnknown", "TemporalTimeout:StartToClose"],
+        # The last two are what Temporal's server calls a try that was never answered, e.g. because its worker died.
+        non_retryable_error_types=["OutcomeUnknown", "TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat"],
     ),
 )
 """Offline machines and late payments are waited out; an unknown outcome goes to `verifying`."""
@@ -95,22 +102,34 @@ MANUFACTURER_LOOK_UP = ActivityOptions(
     task_queue=MANUFACTURER_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=1),
     schedule_to_close_timeout=timedelta(hours=24),
-    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=5)),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=10)),
 )
 """Reading changes nothing, so it is repeated whatever happened."""
 
 POLL = ActivityOptions(
     task_queue=MANUFACTURER_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),
-    schedule_to_close_timeout=timedelta(minutes=10),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=HEARTBEAT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=1)),
 )
-"""One round of the poller; the next round makes up for one that failed."""
+"""One round of the poller, which ends by itself after a minute; the next round makes up for one that failed."""
 
 POLLER_IDLE_SLEEP = timedelta(minutes=10)
 """Nothing is due: a signal wakes the poller, this is for a signal that got lost."""
-POLLER_SHORTEST_SLEEP = timedelta(seconds=1)
+POLLER_SHORTEST_INTERVAL = timedelta(milliseconds=500)
+"""From the beginning of one round to that of the next."""
 
 REFUND_LOOK = timedelta(hours=1)
 """Stripe settles a pending refund in days and tells us by webhook; this is how often we ask by ourselves."""
 REFUND_NEEDS_A_PERSON = timedelta(days=5)
+
+COUNT = ActivityOptions(
+    task_queue=MANUFACTURER_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=1),
+    schedule_to_close_timeout=timedelta(minutes=3),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(seconds=30)),
+)
+"""One of the manufacturer's lists; the next count makes up for one that failed."""

@@ -27,9 +27,10 @@ with workflow.unsafe.imports_passed_through():
     from models.production import ProductionReport
     from workflows.checkout import CheckoutDesk
     from workflows.delivery import Delivery
+    from workflows.failures import describe, named, refused
     from workflows.fulfilment import Fulfilment
     from workflows.handlers import update
-    from workflows.life import OrderEnded, OrderLife, StepNotWritten, describe, named, refused
+    from workflows.life import OrderEnded, OrderLife, StepNotWritten
     from workflows.money_back import MoneyBack
     from workflows.submission import Acceptance
 
@@ -66,7 +67,7 @@ class OrderWorkflow:
             note = await self._delivery.hand_over()
             result = await self._close(OrderStatus.COMPLETED, note)
         except OrderEnded as ended:
-            await self._undo()
+            await (self._checkout.release_hold() if ended.status is OrderStatus.COMPLETED else self._undo())
             result = await self._close(ended.status, ended.note, by=ended.by)
         await self._life.wait(workflow.all_handlers_finished, until=None, summary="")
         return result

@@ -21,8 +21,8 @@ with workflow.unsafe.imports_passed_through():
         RequestRefund,
     )
     from workflows.attributes import AMOUNT_MINOR, NEEDS_ATTENTION
+    from workflows.failures import describe, failure_type, named, refused
     from workflows.handlers import update
-    from workflows.life import describe, failure_type, named, refused
     from workflows.options import COMPENSATION, REFUND_LOOK, REFUND_NEEDS_A_PERSON
 
 PENDING = {RefundState.PENDING, RefundState.REQUIRES_ACTION}

@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from activities.production import ProductionActivities
     from models.order import CancelOutcome, HoldReason, OrderStatus
-    from models.payment import CapturePayment, Payment, PaymentState
+    from models.payment import CapturePayment, ExpectedMoney, LookAtPayment, Payment, PaymentState
     from models.production import (
         FindSubmission,
         ProductionStage,
@@ -17,15 +17,19 @@ with workflow.unsafe.imports_passed_through():
         Submission,
         SubmitOrder,
     )
-    from workflows.life import OrderEnded, OrderLife, describe, failure_type, present
+    from workflows.failures import describe, failure_type, is_stopped, mismatch, present
+    from workflows.life import OrderEnded, OrderLife
     from workflows.options import MANUFACTURER_LOOK_UP, STRIPE, SUBMIT
+    from workflows.progress import at_the_latest
 
 UNKNOWN = {"OutcomeUnknown", "Timeout"}
 """A time-out of the last try tells nothing either."""
-NOT_SENT = {"ProviderUnavailable", "ProviderRejected", "IntegrityBroken"}
+NOT_SENT = {"ProviderUnavailable", "ProviderRejected", "IntegrityBroken", "NotThere", "NotYet"}
 """Failures that prove that the manufacturer did not take the order. After any other it is asked."""
 RESUBMIT_PAUSE = timedelta(seconds=5)
 LONGEST_RESUBMIT_PAUSE = timedelta(minutes=10)
+LOOK_AGAIN = timedelta(hours=12)
+"""How long an unknown outcome waits for a person before the manufacturer is asked anew."""
 LAST_LOOK = timedelta(minutes=15)
 """How long the manufacturer is asked when an authorisation is about to run out; `capture_margin` is much longer."""
 
@@ -51,6 +55,11 @@ class Acceptance:
             try:
                 life.submission = await self._submit()
             except ActivityError as failure:
+                if is_stopped(failure):
+                    continue
+                if failure_type(failure) == "MoneyGone":
+                    await self._settle_payment()
+                    continue
                 if failure_type(failure) in NOT_SENT:
                     await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
                     continue
@@ -72,10 +81,11 @@ class Acceptance:
             payment_reference=present(life.announcement).reference,
             product=life.order.quote.product,
             print_file=present(life.print_file),
+            money=self._expected_money(),
             at=workflow.now(),
             enters=life.progress.next(OrderStatus.IN_PRODUCTION, "accepted by the manufacturer"),
         )
-        submission = await life.call(
+        submission = await life.call_until_canceled(
             ProductionActivities.submit_order,
             request,
             SUBMIT,
@@ -84,6 +94,41 @@ class Acceptance:
         )
         life.progress.entered(request.enters, manufacturer_order_id=submission.manufacturer_order_id)
         return submission
+
+    def _expected_money(self) -> ExpectedMoney | None:
+        """What must still be there; a further print attempt is granted by a person, whatever went back as a favour."""
+        life = self._life
+        if life.payment is None or life.print_attempt > 1:
+            return None
+        quote = life.order.quote
+        return ExpectedMoney(session_id=life.payment.session_id, total=quote.total, currency=quote.currency)
+
+    async def _settle_payment(self) -> None:
+        """What was authorised is not all there any more: somebody has given it back at Stripe.
+
+        Raises:
+            OrderEnded: Nothing is left of it, or nobody decided what to do about a part.
+        """
+        life = self._life
+        quote = life.order.quote
+        look = LookAtPayment(
+            order_id=life.order_id,
+            session_id=present(life.payment).session_id,
+            total=quote.total,
+            currency=quote.currency,
+            enters=life.progress.next(life.progress.status or OrderStatus.SUBMITTING, "the money is there"),
+        )
+        payment = life.payment = await life.insist(
+            HoldReason.OUTCOME_UNKNOWN,
+            lambda: life.call(PaymentActivities.look_at_payment, look, STRIPE, summary="what has become of the money?"),
+            gives_back=False,
+        )
+        if look.is_matched_by(payment):
+            life.progress.entered(look.enters)
+            return
+        if payment.is_all_gone:
+            raise OrderEnded(OrderStatus.CANCELED, "the money had gone back at Stripe before the order was made")
+        await life.hold(HoldReason.PAYMENT_MISMATCH, mismatch(payment, quote))
 
     async def _verify(self) -> Submission | None:
         """Find out whether a submission whose answer was lost is there; None only if it is proven absent.
@@ -97,7 +142,8 @@ class Acceptance:
                 return await self._find()
             except ActivityError as failure:
                 if not self._is_time_up():
-                    await life.hold(HoldReason.OUTCOME_UNKNOWN, describe(failure), gives_back=False, until=life.capture_deadline)
+                    again = at_the_latest(life.capture_deadline, workflow.now() + LOOK_AGAIN)
+                    await life.hold(HoldReason.OUTCOME_UNKNOWN, describe(failure), gives_back=False, until=again)
                 if self._is_time_up():
                     await self.capture()
 

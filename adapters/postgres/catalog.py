@@ -61,8 +61,8 @@ class CatalogReader:
             answer = await connection.execute(_MODELS, {"brand_id": brand_id, "device_id": device_id, "at": at})
             return _PHONE_MODELS.validate_json(answer.scalar_one())
 
-    async def stock_items(self, *, device_id: str | None, manufacturer_brand_id: str) -> list[StockItem]:
-        """Return the shells of a brand that the machine has listed, those that are sold out included."""
+    async def stock_items(self, *, device_id: str | None, manufacturer_brand_id: str | None) -> list[StockItem]:
+        """Return the shells of a brand (None: of all) that the machine has listed, those that are sold out included."""
         rows = await self._rows(_STOCK_ITEMS, device_id=device_id, brand_id=manufacturer_brand_id)
         return [StockItem.model_validate(dict(row)) for row in rows]
 
@@ -167,14 +167,14 @@ WHERE m.brand_id = :brand_id AND m.is_available
 _STOCK_ITEMS = text(f"""
 WITH {_DEVICE}
 SELECT m.manufacturer_model_id AS model_id, m.display_name AS model_name, s.id AS shell_id, s.width_mm, s.height_mm,
-       greatest(l.stock - l.held, 0) AS sellable
+       greatest(l.stock - l.held, 0) AS sellable, l.taken_at
 FROM stock_levels l
 JOIN device ON device.id = l.device_id
 JOIN shells s ON s.id = l.shell_id
 JOIN phone_models m ON m.id = s.phone_model_id AND m.is_available
 JOIN brands b ON b.id = m.brand_id
-WHERE b.manufacturer_brand_id = :brand_id
-ORDER BY m.display_order, m.display_name, s.is_default DESC, s.id
+WHERE CAST(:brand_id AS text) IS NULL OR b.manufacturer_brand_id = CAST(:brand_id AS text)
+ORDER BY b.display_order, m.display_order, m.display_name, s.is_default DESC, s.id
 """)  # noqa: S608 - only a constant is put in
 
 _TEMPLATES = text(f"""

@@ -80,6 +80,8 @@ def create_engine(settings: DatabaseSettings, *, application_name: str) -> Async
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout.total_seconds(),
         pool_recycle=int(settings.pool_recycle.total_seconds()),
+        # The connection that was used last: it has the statements prepared, and the others may be closed.
+        pool_use_lifo=True,
         # No ping before use: it would double the round trips, and what meets a dead connection is retried anyway.
         pool_pre_ping=False,
         # Errors quote a statement's values, which are people's names and addresses.

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.placing import UNPAID
 from adapters.postgres.pricing import Facts, promotion_day
 from adapters.postgres.statements import ORDER_NUMBER
 from models.base import Contract
@@ -21,11 +22,19 @@ class Standing(Contract):
     request_hash: str
 
 
+class NewestOrder(Contract):
+    """The last order that was made of an upload."""
+
+    attempt: int
+    status: OrderStatus
+
+
 class Known(Contract):
     """What the request names, and the order that may be there already."""
 
     facts: Facts
     standing: Standing | None
+    newest: NewestOrder | None
 
 
 # What an order holds itself is there for it to be placed anew, and so is its place among the day's free cases.
@@ -45,10 +54,12 @@ WITH device AS (
                ELSE CAST(:template AS text) = ANY (t.match_names) END
 ), brand AS (
     SELECT id, display_name, is_available FROM brands WHERE :brand = ANY (match_names)
+), newest AS (
+    SELECT id, upload_attempt, status FROM orders WHERE upload_name = :upload_name ORDER BY upload_attempt DESC LIMIT 1
 ), standing AS (
     SELECT o.*, h.shell_id AS held_shell_id, h.device_id AS held_device_id
     FROM orders o LEFT JOIN stock_holds h ON h.order_id = o.id AND h.released_at IS NULL
-    WHERE o.id = :order_id
+    WHERE o.id = coalesce(CAST(:order_id AS uuid), (SELECT id FROM newest WHERE status = ANY (CAST(:unpaid AS text[]))))
 ), shell AS (
     SELECT s.phone_model_id,
            jsonb_agg(jsonb_build_object(
@@ -98,6 +109,7 @@ SELECT CAST(jsonb_build_object(
             FROM add_ons a LEFT JOIN price ON price.add_on_id = a.id
             WHERE a.id = ANY (CAST(:add_ons AS text[]))),
         'promotion', (SELECT promotion FROM promotion)),
+    'newest', (SELECT jsonb_build_object('attempt', upload_attempt, 'status', status) FROM newest),
     'standing', (
         SELECT jsonb_build_object(
             'status', o.status, 'request_hash', o.request_hash,
@@ -123,7 +135,10 @@ SELECT CAST(jsonb_build_object(
 
 
 async def find_out(connection: AsyncConnection, request: CheckoutRequest, *, order_id: UUID | None, at: datetime) -> Known:
-    """Look up everything that a request names, as of `at`; one round trip."""
+    """Look up everything that a request names, as of `at`; one round trip.
+
+    Without `order_id` the order that stands is the newest one of the upload, if it is unpaid.
+    """
     answer = await connection.execute(
         _KNOWN,
         {
@@ -134,6 +149,7 @@ async def find_out(connection: AsyncConnection, request: CheckoutRequest, *, ord
             "brand": match_name(request.brand),
             "add_ons": list(request.add_ons),
             "order_id": order_id,
+            "unpaid": [status.value for status in UNPAID],
             "at": at,
             "day": promotion_day(at),
         },

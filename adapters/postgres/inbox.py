@@ -1,96 +1,32 @@
-"""The port `Inbox` over PostgreSQL, and the front door's side of it: writing a message down before it is answered."""
+"""The port `Inbox` over PostgreSQL: messages of others, delivered until they are settled."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from json import loads
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, case, exists, func, literal, select, text, union_all, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, RowMapping, Text, func, literal, or_, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres.engine import Database
 from adapters.postgres.order_book import REFERENCES_CHANNEL
 from adapters.postgres.statements import notify, violated
-from models.inbox import InboxMessage, InboxState, NewMessage
+from models.inbox import InboxMessage, InboxState, Settlement
 from models.tables import InboxMessage as Message
 from models.tables import ManufacturerReference, Order, Payment
-
-INBOX_CHANNEL = "inbox"
-"""Notified when a message has come in."""
 
 LEASE = timedelta(seconds=60)
 """How long a delivery may take before another worker may think that the first one died."""
 
 ATTEMPTS_AT_A_CLAIM = 5
-NOTHING_FOLLOWS = "nothing follows from it"
 
 
 class PostgresInbox:
-    """Messages of others: written down once, delivered until settled, one of each subject at a time."""
+    """What `inbox_writer.py` wrote down: delivered until settled, one message of each subject at a time."""
 
     def __init__(self, database: Database, *, lease: timedelta = LEASE) -> None:
         self._database = database
         self._lease = lease
-
-    async def receive(self, message: NewMessage, *, is_awaited: bool = True) -> bool:
-        """Write a message down and wake the drainer; False for one that came before, which changes nothing.
-
-        One that nobody awaits is only recorded.
-        """
-        ending = {} if is_awaited else {"settled_at": message.received_at, "note": NOTHING_FOLLOWS}
-        new = (
-            insert(Message)
-            .values(
-                **message.model_dump(),
-                **ending,
-                state=InboxState.WAITING if is_awaited else InboxState.RECORDED,
-                next_attempt_at=message.received_at if is_awaited else None,
-            )
-            .on_conflict_do_nothing(index_elements=["source", "event_id"])
-            .returning(Message.id)
-            .cte("new")
-        )
-        wake = [notify(INBOX_CHANNEL, literal(message.source.value))] if is_awaited else []
-        async with self._database.connect() as connection:
-            return (await connection.execute(select(new.c.id, *wake))).first() is not None
-
-    async def receive_hint(self, message: NewMessage) -> bool:
-        """Write a message down and have the poller ask about its reference, all in one statement.
-
-        False for one that came before, which changes nothing. One that names no reference of ours is left for the drainer.
-        """
-        reference = ManufacturerReference.reference
-        known = select(reference).where(reference == message.reference).cte("known")
-        is_known = exists(select(known.c.reference))
-        columns = Message.__table__.c
-        values: dict[str, Any] = {
-            **message.model_dump(),
-            "state": case(
-                (is_known, literal(InboxState.DELIVERED, columns.state.type)),
-                else_=literal(InboxState.WAITING, columns.state.type),
-            ),
-            "next_attempt_at": case((~is_known, literal(message.received_at, columns.next_attempt_at.type))),
-            "settled_at": case((is_known, literal(message.received_at, columns.settled_at.type))),
-        }
-        new = (
-            insert(Message)
-            .values(**values)
-            .on_conflict_do_nothing(index_elements=["source", "event_id"])
-            .returning(Message.id)
-            .cte("new")
-        )
-        due = (
-            update(ManufacturerReference)
-            .where(reference == known.c.reference, exists(select(new.c.id)))
-            .values(next_due_at=message.received_at)
-            .returning(reference)
-            .cte("due")
-        )
-        ask = select(notify(REFERENCES_CHANNEL, due.c.reference)).scalar_subquery()
-        wake = case((~is_known, notify(INBOX_CHANNEL, literal(message.source.value))))
-        async with self._database.connect() as connection:
-            return (await connection.execute(select(new.c.id, ask, wake))).first() is not None
 
     async def claim(self, *, at: datetime, limit: int) -> list[InboxMessage]:
         """Lease what is due, oldest first, at most one message of a subject at a time.
@@ -109,11 +45,16 @@ class PostgresInbox:
                     return sorted(map(_message, rows), key=lambda message: message.id)
         return []
 
-    async def settle(self, message_id: int, state: InboxState, *, at: datetime, note: str = "") -> None:
-        """Write how a message ended; it is not delivered again."""
-        settled = update(Message).values(state=state, settled_at=at, note=note, next_attempt_at=None, claimed_until=None)
+    async def settle(self, settled: Sequence[Settlement], *, at: datetime) -> None:
+        """Write how messages ended, all in one statement; they are not delivered again."""
+        values = {
+            "ids": [settlement.id for settlement in settled],
+            "states": [settlement.state.value for settlement in settled],
+            "notes": [settlement.note for settlement in settled],
+            "at": at,
+        }
         async with self._database.connect() as connection:
-            await connection.execute(settled.where(Message.id == message_id))
+            await connection.execute(_SETTLE, values)
 
     async def postpone(self, message_id: int, *, until: datetime, state: InboxState, note: str) -> None:
         """Put a message back, to be delivered at `until`; one that was settled in the meantime stays settled."""
@@ -137,10 +78,10 @@ class PostgresInbox:
         return status is not None and status.is_final
 
     async def make_due(self, reference: str, *, at: datetime) -> bool:
-        """Have the poller ask about a PYEN or OREN now, and wake it; False for one that we never gave out."""
+        """Have the poller ask about a PYEN or OREN, or by the manufacturer's own id, and wake it; False for one of nobody."""
         due = (
             update(ManufacturerReference)
-            .where(ManufacturerReference.reference == reference)
+            .where(_is_called(reference))
             .values(next_due_at=at)
             .returning(ManufacturerReference.reference)
             .cte("due")
@@ -176,6 +117,19 @@ FROM due WHERE inbox.id = due.id
 RETURNING inbox.id, source, event_id, kind, order_id, reference, payload::text AS payload, attempts, received_at,
     EXISTS (SELECT FROM inbox o WHERE o.subject = inbox.subject AND o.id <> inbox.id AND o.next_attempt_at <= :at) AS is_followed
 """)
+
+_SETTLE = text("""
+UPDATE inbox SET state = s.state, note = s.note, settled_at = :at, next_attempt_at = NULL, claimed_until = NULL
+FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:notes AS text[])) AS s (id, state, note)
+WHERE inbox.id = s.id
+""")
+
+
+def _is_called(name: str | None) -> ColumnElement[bool]:
+    """Whether a reference is this one, by our name or the manufacturer's; nothing is called None."""
+    # A bound value: SQLAlchemy would make IS NULL of `== None`, and that is true of all references that have no name there yet.
+    called = literal(name, Text)
+    return or_(ManufacturerReference.reference == called, ManufacturerReference.manufacturer_id == called)
 
 
 def _message(row: RowMapping) -> InboxMessage:

@@ -182,10 +182,19 @@ class PostgresOrderBook:
         await self._change(order_id, None, {"disputed": amount})
 
     async def release_hold(self, order_id: UUID, *, at: datetime) -> None:
-        """Give the shell back to the stock; harmless when nothing is held."""
+        """Give the shell back to the stock; harmless when nothing is held.
+
+        Once the order may have been sent to be printed, its shell may be spoiled, whatever became of the print: then it counts as
+        picked up, and the next count of the machine says whether it is still there.
+        """
+        was_sent = exists().where(ManufacturerReference.order_id == order_id, ManufacturerReference.kind == ReferenceKind.PRINT)
+        is_open = (StockHold.order_id == order_id, StockHold.released_at.is_(None))
+        doubtful = (
+            update(StockHold).where(*is_open, was_sent, StockHold.picked_up_at.is_(None)).values(picked_up_at=at).cte("doubtful")
+        )
         ended = (
             update(StockHold)
-            .where(StockHold.order_id == order_id, StockHold.released_at.is_(None))
+            .where(*is_open, ~was_sent)
             .values(released_at=at)
             .returning(StockHold.device_id, StockHold.shell_id)
             .cte("ended")
@@ -194,6 +203,7 @@ class PostgresOrderBook:
             update(StockLevel)
             .where(StockLevel.device_id == ended.c.device_id, StockLevel.shell_id == ended.c.shell_id)
             .values(held=StockLevel.held - 1)
+            .add_cte(doubtful)
         )
         async with self._database.connect() as connection:
             await connection.execute(shelf)

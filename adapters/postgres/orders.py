@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import func, select, text
 
 from adapters.postgres.engine import Database
-from adapters.postgres.facts import find_out
+from adapters.postgres.facts import Known, find_out
 from adapters.postgres.placing import UNPAID, refuse_change, request_hash
 from adapters.postgres.pricing import quote
 from adapters.postgres.statements import ORDER_NUMBER
@@ -33,33 +33,32 @@ class PostgresOrders:
     async def quote(self, request: CheckoutRequest, *, at: datetime, order_id: UUID | None = None) -> Quote:
         """Resolve and price a request as placing it would. Raises `OrderRefused`.
 
-        With `order_id`, as what may already be an order of that id: what it holds itself is not in its way.
+        As what may already be an order of that id, or the newest one of its upload: what it holds itself is not in its way.
         """
+        return self._quote(request, await self._find_out(request, order_id=order_id, at=at))
+
+    async def next_quote(self, request: CheckoutRequest, *, at: datetime) -> tuple[int, Quote]:
+        """Return which attempt to buy its upload a request belongs to (see `models.order.order_id_for`), and its quote.
+
+        It is that of the newest order while that one is unpaid; once it was paid or has ended, the next one.
+        """
+        known = await self._find_out(request, order_id=None, at=at)
+        quoted = self._quote(request, known)
+        if known.newest is None:
+            return 1, quoted
+        return known.newest.attempt + (known.newest.status not in UNPAID), quoted
+
+    async def _find_out(self, request: CheckoutRequest, *, order_id: UUID | None, at: datetime) -> Known:
         async with self._database.connect() as connection:
-            known = await find_out(connection, request, order_id=order_id, at=at)
+            return await find_out(connection, request, order_id=order_id, at=at)
+
+    @staticmethod
+    def _quote(request: CheckoutRequest, known: Known) -> Quote:
         if known.standing is not None:
             if known.standing.request_hash == request_hash(request):
                 return known.standing.placed.quote
             refuse_change(known.standing.status)
         return quote(request, known.facts)
-
-    async def next_attempt(self, upload_name: str) -> int:
-        """Return the attempt that a checkout of this upload belongs to (see `models.order.order_id_for`).
-
-        It is that of the newest order while that one is unpaid; once it was paid or has ended, the next one.
-        """
-        newest = (
-            select(Order.upload_attempt, Order.status)
-            .where(Order.upload_name == upload_name)
-            .order_by(Order.upload_attempt.desc())
-            .limit(1)
-        )
-        async with self._database.connect() as connection:
-            row = (await connection.execute(newest)).first()
-        if row is None:
-            return 1
-        attempt: int = row.upload_attempt
-        return attempt if row.status in UNPAID else attempt + 1
 
     async def by_id(self, order_id: UUID) -> OrderView | None:
         """Return an order by its id."""
@@ -74,10 +73,6 @@ class PostgresOrders:
         if session_id.startswith(FREE_SESSION):
             return await self._view("free", token=session_id.removeprefix(FREE_SESSION))
         return await self._view("session", session_id=session_id)
-
-    async def by_reference(self, reference: str) -> OrderView | None:
-        """Return the order of a PYEN or OREN."""
-        return await self._view("reference", reference=reference)
 
     async def search(self, wanted: OrderFilter) -> list[OrderSummary]:
         """Return the orders that fit, newest first."""
@@ -157,7 +152,6 @@ _CONDITIONS = {
     "token": "o.public_token = :token",
     "free": "o.public_token = :token AND o.total = 0",
     "session": "o.id = (SELECT p.order_id FROM payments p WHERE p.stripe_session_id = :session_id)",
-    "reference": "o.id = (SELECT r.order_id FROM manufacturer_references r WHERE r.reference = :reference)",
 }
 _VIEW_BY = {
     name: text(f"SELECT CAST({_object(_VIEW)} AS text) FROM orders o WHERE {condition}")

@@ -6,7 +6,15 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 
 from adapters.postgres.engine import Database
-from models.production import DueReference, ManufacturerOrderStatus, ManufacturerPaymentStatus, ReferenceKind, ReferenceReading
+from models.production import (
+    Backlog,
+    DueReference,
+    DueReferences,
+    ManufacturerOrderStatus,
+    ManufacturerPaymentStatus,
+    ReferenceKind,
+    ReferenceReading,
+)
 from models.tables import ManufacturerReference
 
 PAYMENT_PATH = (
@@ -51,18 +59,14 @@ class PostgresReferenceBook:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
-        """Return what is due, the longest waiting first."""
-        columns = [ManufacturerReference.__table__.c[name] for name in DueReference.model_fields]
-        statement = (
-            select(*columns)
-            .where(ManufacturerReference.next_due_at <= at)
-            .order_by(ManufacturerReference.next_due_at, ManufacturerReference.reference)
-            .limit(limit)
-        )
+    async def due(self, *, at: datetime, limit: int) -> DueReferences:
+        """Return what is due, the longest waiting first, and when the next one will be: one question."""
         async with self._database.connect() as connection:
-            rows = (await connection.execute(statement)).mappings().all()
-        return [DueReference.model_validate(dict(row)) for row in rows]
+            rows = (await connection.execute(_DUE, {"at": at, "limit": limit})).mappings().all()
+        return DueReferences(
+            references=tuple(DueReference.model_validate(dict(row)) for row in rows if row["reference"] is not None),
+            next_at=rows[0]["next_at"],
+        )
 
     async def store(self, readings: Sequence[ReferenceReading]) -> None:
         """Write the readings in one statement: the states that went forward, their timeline entries, when to ask next.
@@ -80,26 +84,41 @@ class PostgresReferenceBook:
                     "ranks": [RANKS[reading.kind].get(reading.status or 0, 0) for reading in readings],
                     "ats": [reading.at for reading in readings],
                     "nexts": [reading.next_at for reading in readings],
+                    "answered": [reading.is_answered for reading in readings],
                     "print_kind": ReferenceKind.PRINT.value,
                     "picked_up": ManufacturerOrderStatus.PICKED_UP.value,
                 },
             )
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next reference is due, None when none waits."""
+    async def backlog(self, *, before: datetime) -> Backlog:
+        """Return how many references should have been asked about before this moment, and since when the first one waits."""
+        due = ManufacturerReference.next_due_at
+        late = select(func.count().label("count"), func.min(due).label("since")).where(due < before)
         async with self._database.connect() as connection:
-            return await connection.scalar(select(func.min(ManufacturerReference.next_due_at)))
+            return Backlog.model_validate(dict((await connection.execute(late)).mappings().one()))
 
+
+_DUE = text("""
+WITH due AS (
+    SELECT reference, kind, order_id, last_status, created_at, next_due_at
+    FROM manufacturer_references WHERE next_due_at <= :at
+    ORDER BY next_due_at
+    LIMIT :limit
+)
+SELECT due.reference, due.kind, due.order_id, due.last_status, due.created_at, next.at AS next_at
+FROM (SELECT min(next_due_at) AS at FROM manufacturer_references WHERE next_due_at > :at) next LEFT JOIN due ON true
+ORDER BY due.next_due_at
+""")
 
 # The rows are locked in the order of their names, so that two pollers wait for each other and never deadlock; each then sees what
 # the other has written. Who made a reference due after we began to ask (`next_due_at > at`) knew something newer: it stays due.
 _STORE = text("""
 WITH reading AS (
     SELECT * FROM unnest(CAST(:references AS text[]), CAST(:statuses AS int[]), CAST(:ranks AS int[]),
-                         CAST(:ats AS timestamptz[]), CAST(:nexts AS timestamptz[]))
-        AS r (reference, status, rank, at, next_at)
+                         CAST(:ats AS timestamptz[]), CAST(:nexts AS timestamptz[]), CAST(:answered AS boolean[]))
+        AS r (reference, status, rank, at, next_at, is_answered)
 ), known AS MATERIALIZED (
-    SELECT m.reference, m.kind, m.order_id, r.status, r.rank, r.at,
+    SELECT m.reference, m.kind, m.order_id, r.status, r.rank, r.at, r.is_answered,
            r.status IS NOT NULL AND (r.rank > m.last_rank OR m.last_status IS NULL) AS is_news,
            CASE WHEN m.next_due_at > r.at THEN m.next_due_at ELSE r.next_at END AS next_due_at
     FROM manufacturer_references m JOIN reading r USING (reference)
@@ -109,7 +128,7 @@ WITH reading AS (
     UPDATE manufacturer_references m
     SET last_status = CASE WHEN k.is_news THEN k.status ELSE m.last_status END,
         last_rank = CASE WHEN k.is_news THEN k.rank ELSE m.last_rank END,
-        read_at = greatest(m.read_at, k.at),
+        read_at = CASE WHEN k.is_answered THEN greatest(m.read_at, k.at) ELSE m.read_at END,
         next_due_at = k.next_due_at
     FROM known k WHERE m.reference = k.reference
 ), progress AS (

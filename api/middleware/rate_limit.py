@@ -28,6 +28,11 @@ FREE_OF_LIMITS = re.compile(
 """Whoever is turned away here does not come back with the news: Stripe's and the manufacturer's callbacks, the machine that
 fetches its print file, and the monitor that asks whether we are alive."""
 
+_PARTNER = re.compile(
+    r"/api/chinese/(payment/[^/]+/status|print/[^/]+/status|order/[^/]+/download-links|images/batch-download"
+    r"|equipment/[^/]+/info|models/stock-status)"
+)
+"""What the manufacturer's server asks for all its machines, from one address and as often as it likes."""
 _NEW_SESSION = "/api/vending/create-session"
 _GENERATE = re.compile(r"/api/images/generate")
 _SESSION = re.compile(r"/api/vending/session/(?P<session>[^/]+)(/.*)?")
@@ -65,6 +70,7 @@ class RateLimits:
         self._generate = parse(settings.rate_generate)
         self._session = parse(settings.rate_session)
         self._machine = parse(settings.rate_machine)
+        self._partner = parse(settings.rate_partner)
 
     def rule_for(self, scope: Scope) -> tuple[RateLimitItem, Sequence[str]] | None:
         """Return the limit that a request falls under and whose it is; None for one that is never turned away."""
@@ -79,6 +85,8 @@ class RateLimits:
             return self._generate, ("generate", address)
         if path == _NEW_SESSION:
             return self._machine, ("machine", address)
+        if _PARTNER.fullmatch(path):
+            return self._partner, ("partner", address)
         return self._default, ("address", address)
 
     async def hit(self, item: RateLimitItem, *key: str) -> Verdict | None:

@@ -38,9 +38,6 @@ GONE: Final = (
     GonePath("POST", "/api/chinese/submit-order", _BY_THE_ORDER),
     GonePath("POST", "/api/chinese/send-print-command", _BY_THE_ORDER),
     GonePath("POST", "/api/chinese/print/trigger", _BY_THE_ORDER),
-    GonePath("GET", "/api/chinese/print/{order_id}/status", "Where an order stands is read at /api/orders/{token}."),
-    GonePath("GET", "/api/chinese/order/{order_id}/download-links", _LINKS),
-    GonePath("GET", "/api/chinese/images/batch-download", _LINKS),
     GonePath("GET", "/api/chinese/test-connection", _OPERATORS),
     GonePath("POST", "/api/chinese/equipment/{device_id}/stock", "Stock is counted by the manufacturer and read from there."),
 )

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from api.health import Condition, Report
 
 PartState = Literal["ok", "unavailable"]
+StockState = Literal["ok", "stale"]
 
 
 class Welcome(BaseModel):
@@ -24,6 +25,7 @@ class HealthAnswer(BaseModel):
     database: PartState
     temporal: PartState
     object_store: PartState
+    stock: StockState
 
     @classmethod
     def of(cls, report: Report) -> Self:
@@ -33,4 +35,5 @@ class HealthAnswer(BaseModel):
             database=states["database"],
             temporal=states["temporal"],
             object_store=states["object_store"],
+            stock="ok" if report.parts["stock"] else "stale",
         )

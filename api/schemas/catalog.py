@@ -1,6 +1,7 @@
 """Catalogue answers, field for field what the storefront reads: here texts, there numbers."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel
@@ -163,7 +164,10 @@ class StockItem(BaseModel):
 
 
 class Stock(BaseModel):
-    """Answer of `/api/chinese/stock/{device}/{brand}`; `available_items` are those of `stock_items` that can be sold."""
+    """Answer of `/api/chinese/stock/{device}/{brand}`; `available_items` are those of `stock_items` that can be sold.
+
+    `counted_at` says how old the oldest of these counts is, null where nothing was counted.
+    """
 
     success: bool
     device_id: str
@@ -172,6 +176,7 @@ class Stock(BaseModel):
     available_items: list[StockItem]
     total_count: int
     available_count: int
+    counted_at: datetime | None
 
     @classmethod
     def of(cls, device_id: str, brand_id: str, items: Sequence[catalog.StockItem]) -> Self:
@@ -185,6 +190,7 @@ class Stock(BaseModel):
             available_items=available,
             total_count=len(listed),
             available_count=len(available),
+            counted_at=min((item.taken_at for item in items), default=None),
         )
 
 

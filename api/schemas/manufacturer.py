@@ -4,6 +4,25 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+_CALLBACK = {
+    "type": "object",
+    "additionalProperties": True,
+    "properties": {
+        "third_id": {"type": "string", "description": "PYEN…, OREN…, or the manufacturer's own MSPY…, MSOR…"},
+        "status": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+    },
+}
+CALLBACK_BODY: dict[str, Any] = {
+    "requestBody": {
+        "content": {
+            "application/json": {"schema": {"anyOf": [_CALLBACK, {"type": "array", "items": _CALLBACK}]}},
+            "application/x-www-form-urlencoded": {"schema": _CALLBACK},
+            "multipart/form-data": {"schema": _CALLBACK},
+        },
+    }
+}
+"""A callback in OpenAPI; whatever else is sent is taken as well."""
+
 
 class Acknowledgement(BaseModel):
     """Answer to a callback. Only exactly this success keeps the manufacturer from repeating it."""
@@ -11,6 +30,10 @@ class Acknowledgement(BaseModel):
     msg: str
     code: int
     data: Literal["success", "fail"]
+
+    @property
+    def is_success(self) -> bool:
+        return self.data == "success"
 
     @classmethod
     def success(cls) -> "Acknowledgement":

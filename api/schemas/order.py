@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from api.schemas.catalog import pounds
 from models.order import Channel, HoldReason, OrderStatus
-from models.tracking import OrderView, TimelineEntry
+from models.tracking import OrderView, PaymentStanding, TimelineEntry
 
 LEGACY_STATUS: dict[OrderStatus, str] = {
     OrderStatus.GENERATING: "generating",
@@ -46,7 +46,7 @@ _ACCEPTED = {
 }
 
 
-def is_paid(order: OrderView) -> bool:
+def is_paid(order: OrderView | PaymentStanding) -> bool:
     """Whether the customer has done their part and still has a claim: paid exactly what it costs, or it costs nothing."""
     if order.status in _UNPAID or order.hold_reason is HoldReason.PAYMENT_MISMATCH:
         return False

@@ -11,6 +11,7 @@ from models.tables.payment import Payment, Refund
 from models.tables.phone_model import PhoneModel, Shell
 from models.tables.price import Price, Promotion, PromotionDay
 from models.tables.production import REFERENCE_NUMBERS, ManufacturerReference, PrintFile
+from models.tables.snapshot import CatalogueDifference, Snapshot
 from models.tables.stock import StockHold, StockLevel
 from models.tables.template import AddOn, AIStyle, Template
 from models.tables.upload import Asset, Upload
@@ -23,6 +24,7 @@ __all__ = [
     "Asset",
     "Base",
     "Brand",
+    "CatalogueDifference",
     "Color",
     "Device",
     "Font",
@@ -40,6 +42,7 @@ __all__ = [
     "PromotionDay",
     "Refund",
     "Shell",
+    "Snapshot",
     "StockHold",
     "StockLevel",
     "Template",

@@ -46,6 +46,7 @@ class Order(Base):
         Index(None, "placed_at"),
         Index(None, "checkout_session_id"),
         Index(None, "status", "placed_at"),
+        Index(None, "device_id", "placed_at"),
         Index("ix_orders_attention", "entered_at", postgresql_where=text("needs_attention")),
     )
 

@@ -39,7 +39,7 @@ class ManufacturerReference(Base):
 
     Attributes:
         attempt: 1 for a payment; the print attempt for an order.
-        manufacturer_id: Their own id (`MSPY…`, `MSOR…`): shown to people, never sent back.
+        manufacturer_id: Their own id (`MSPY…`, `MSOR…`): shown to people, recognised when they call us by it, never sent back.
         last_rank: How far `last_status` is on the way; a reading of a lower rank changes nothing.
         next_due_at: When to ask again; NULL is never.
     """
@@ -48,6 +48,7 @@ class ManufacturerReference(Base):
     __table_args__ = (
         UniqueConstraint("kind", "order_id", "attempt"),
         Index(None, "order_id"),
+        Index(None, "manufacturer_id"),
         Index("ix_manufacturer_references_due", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
     )
 

@@ -32,8 +32,9 @@ class StockLevel(Base):
 class StockHold(Base):
     """One shell kept for one order.
 
-    It ends (`released_at`) when the order gives it up, or when a count that was taken after `picked_up_at` is stored: only then
-    does the count itself know that the shell has gone.
+    It ends (`released_at`) when the order gives it up before anything was sent to be printed. Later it ends with a count that was
+    asked for when we knew already that the shell had left the shelf (`picked_up_at`) or that the order was over: only such a
+    count knows by itself what became of the shell.
     """
 
     __tablename__ = "stock_holds"

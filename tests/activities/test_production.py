@@ -10,10 +10,12 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.production import ProductionActivities, uninterrupted
 from models.artwork import PrintFile, sha256_of
-from models.errors import AlreadyExists, IntegrityBroken, OutcomeUnknown, ProviderUnavailable
+from models.errors import AlreadyExists, IntegrityBroken, MoneyGone, NotYet, OutcomeUnknown, ProviderUnavailable
 from models.order import Channel, CheckoutRequest, OrderStatus, PlaceOrder, Transition
+from models.payment import ExpectedMoney, Payment, PaymentState
 from models.production import AnnouncePayment, FindSubmission, PaymentReference, SubmitOrder
-from tests.fakes.manufacturer import FakeManufacturer
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.manufacturer import FakeManufacturer, FakeTurns
 from tests.fakes.order_book import PRODUCT, FakeOrderBook
 from tests.fakes.pictures import FakeLinks, FakeStore
 
@@ -30,7 +32,17 @@ class Desk:
         self.manufacturer = FakeManufacturer()
         self.orders = FakeOrderBook()
         self.store = FakeStore()
-        self.activities = ProductionActivities(self.manufacturer, self.orders, FakeLinks(self.store))
+        self.gateway = FakeGateway()
+        self.turns = FakeTurns()
+        self.activities = ProductionActivities(
+            self.manufacturer,
+            self.orders,
+            self.gateway,
+            FakeLinks(self.store),
+            self.store,
+            self.turns,
+            seats_per_device=2,
+        )
         self.environment = ActivityEnvironment()
         self.order_id = uuid4()
         self.version = 0
@@ -53,8 +65,8 @@ class Desk:
         )
         return (await self.environment.run(self.activities.announce_payment, request)).reference
 
-    def submission(self) -> SubmitOrder:
-        return SubmitOrder(
+    def submission(self, **changes: object) -> SubmitOrder:
+        asked = SubmitOrder(
             order_id=self.order_id,
             payment_reference=PaymentReference("PYEN261123000001"),
             product=PRODUCT,
@@ -71,9 +83,18 @@ class Desk:
             at=NOW,
             enters=self.enters(OrderStatus.IN_PRODUCTION),
         )
+        return asked.model_copy(update=changes)
 
-    async def submit(self) -> str:
-        return (await self.environment.run(self.activities.submit_order, self.submission())).reference
+    async def submit(self, **changes: object) -> str:
+        return (await self.environment.run(self.activities.submit_order, self.submission(**changes))).reference
+
+    def authorize(self, **changes: object) -> ExpectedMoney:
+        """An authorisation of what the order costs, but for `changes`."""
+        payment = Payment(
+            state=PaymentState.AUTHORIZED, session_id="cs_1", payment_intent_id="pi_1", amount=3500, amount_authorized=3500
+        )
+        self.gateway.payments["cs_1"] = payment.model_copy(update=changes)
+        return ExpectedMoney(session_id="cs_1", total=3500, currency="gbp")
 
 
 @pytest.fixture
@@ -123,6 +144,80 @@ class TestSubmission:
         desk.manufacturer.faults.fail("submit_order", DOWN)
         with pytest.raises(ProviderUnavailable):
             await desk.submit()
+
+    async def test_that_stumbles_over_a_bug_of_ours_has_an_unknown_outcome(self, desk: Desk) -> None:
+        for call, port in (("submit_order", desk.manufacturer), ("record_submission", desk.orders)):
+            port.faults.fail(call, KeyError("a bug"))
+            with pytest.raises(OutcomeUnknown):
+                await desk.submit()
+
+    async def test_of_a_print_file_that_the_store_will_not_serve_because_it_is_another_is_no_outage(self, desk: Desk) -> None:
+        desk.store.objects["print/file.png"] = b"another"
+        desk.store.faults.fail("get", DOWN)
+        with pytest.raises(IntegrityBroken, match=r"print/file\.png holds"):
+            await desk.submit()
+
+
+class TestMoneyOfASubmission:
+    async def test_that_is_still_authorised_lets_it_go(self, desk: Desk) -> None:
+        await desk.submit(money=desk.authorize())
+        assert len(desk.manufacturer.accepted) == 1
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"state": PaymentState.CANCELED, "amount_authorized": 0},
+            {"amount_authorized": 3499},
+            {"currency": "eur"},
+            {"state": PaymentState.CAPTURED, "amount_authorized": 0, "amount_captured": 3500, "amount_refunded": 1},
+            {"state": PaymentState.EXPIRED, "amount_authorized": 0},
+        ],
+        ids=["voided", "less", "another currency", "partly refunded", "run out"],
+    )
+    async def test_that_is_not_what_the_order_costs_any_more_lets_nothing_be_made(
+        self, desk: Desk, changes: dict[str, object]
+    ) -> None:
+        with pytest.raises(MoneyGone):
+            await desk.submit(money=desk.authorize(**changes))
+        assert desk.manufacturer.faults.calls == []
+
+    async def test_that_cannot_be_looked_at_is_no_reason_to_print(self, desk: Desk) -> None:
+        money = desk.authorize()
+        desk.gateway.faults.fail("read_payment", DOWN)
+        with pytest.raises(ProviderUnavailable):
+            await desk.submit(money=money)
+        assert desk.manufacturer.faults.calls == []
+
+
+class TestOneMachine:
+    async def test_is_sent_one_order_at_a_time(self, desk: Desk) -> None:
+        gate = desk.manufacturer.faults.hold("submit_order")
+        first = asyncio.ensure_future(desk.submit())
+        await gate.reached.wait()
+        second = asyncio.ensure_future(desk.submit(print_attempt=2))
+        await asyncio.sleep(0)
+        assert desk.manufacturer.faults.calls.count("submit_order") == 1
+        gate.open()
+        assert await first != await second
+
+    @pytest.mark.parametrize("step", ["announce", "submit"])
+    async def test_that_hangs_does_not_take_every_place(self, desk: Desk, step: str) -> None:
+        """Those who find no seat come again later, and meanwhile hold no place that another machine's order could have."""
+        work: Callable[[], Awaitable[str]] = getattr(desk, step)
+        gates, hanging = [], []
+        for _ in range(2):
+            gates.append(desk.turns.faults.hold("of") if step == "submit" else desk.manufacturer.faults.hold("announce_payment"))
+            hanging.append(asyncio.ensure_future(work()))
+            await gates[-1].reached.wait()
+
+        with pytest.raises(NotYet) as refusal:
+            await work()
+
+        assert refusal.value.retry_after
+        for gate in gates:
+            gate.open()
+        await asyncio.gather(*hanging)
+        await work()
 
 
 class TestLookUp:

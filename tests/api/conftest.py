@@ -31,10 +31,10 @@ from config.groups import DatabaseSettings
 from config.settings import Settings
 from config.temporal import connect
 from dev.postgres import Postgres
-from tests.api.world import API, NOW, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore, upload
+from tests.api.world import API, NOW, PARTNER_KEYS, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore, upload
 from tests.conftest import Infrastructure
 from tests.fakes.gateway import FakeGateway
-from tests.fakes.manufacturer import FakeManufacturer
+from tests.fakes.manufacturer import FakeManufacturer, FakeTurns
 from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE
 from workflows.order import OrderWorkflow
@@ -81,12 +81,13 @@ def settings_for(database_url: str, *, patience: str = "30s") -> Settings:
                 "password": "password",
                 "fixed_key": "key",
                 "default_device_id": "DEV000000001",
+                "partner_keys": ",".join(PARTNER_KEYS),
             },
             "storage": {"endpoint_url": nowhere, "bucket": "pictures", "access_key_id": "id", "secret_access_key": "secret"},
             "gemini": {"api_key": "key"},
             "image_link": {"keys": KEY, "public_base_url": API},
             "storefront": {"url": STOREFRONT, "cors_origin_regex": r"https://pr-\d+\.preview\.example"},
-            "api": {"rate_default": "100000/minute", "success_wait": patience},
+            "api": {"rate_default": "100000/minute", "success_wait": patience, "claim_wait": "40ms"},
         }
     )
 
@@ -214,7 +215,9 @@ class Shop:
         pictures = FakeStore()
         pictures.objects.update({key: data for key, (data, _) in self.store.objects.items()})
         artwork = ArtworkActivities(pictures, FakeRenderer(), book)
-        production = ProductionActivities(self.manufacturer, book, FakeLinks(pictures))
+        production = ProductionActivities(
+            self.manufacturer, book, self.gateway, FakeLinks(pictures), pictures, FakeTurns(), seats_per_device=8
+        )
         async with (
             Worker(self.client, task_queue=ARTWORK_TASK_QUEUE, activities=activities_of(artwork)),
             Worker(self.client, task_queue=MANUFACTURER_TASK_QUEUE, activities=activities_of(production)),

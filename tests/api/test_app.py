@@ -24,6 +24,7 @@ async def test_with_the_real_adapters_it_starts_and_answers_while_temporal_and_t
         "database": "ok",
         "temporal": "unavailable",
         "object_store": "unavailable",
+        "stock": "stale",
     }
     assert brands.json()["brands"]
 

@@ -55,6 +55,7 @@ async def test_stock_answers_millimetres_and_prices_as_texts(browser: httpx.Asyn
     assert (item["width"], item["height"], item["stock"]) == ("69.43", "145.12", 2)
     assert isinstance(item["price"], str)
     assert item["mobile_model_name"] == "iPhone 15 Pro"
+    assert body["counted_at"] == "2025-12-17T00:00:00Z"
 
 
 @pytest.mark.parametrize("path", ["/api/styles/cover-shoot", "/api/images/styles/cover-shoot"])

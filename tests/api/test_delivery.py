@@ -1,5 +1,6 @@
 """Messages that cannot be delivered wait; they never take the others, or the worker, with them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
@@ -9,7 +10,7 @@ import pytest
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 
 from api.delivery import InboxDrainer, is_awaited
-from models.inbox import InboxMessage, InboxSource, InboxState
+from models.inbox import InboxMessage, InboxSource, InboxState, Settlement
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -25,8 +26,8 @@ class ListedInbox:
         taken, self.due = self.due, []
         return taken
 
-    async def settle(self, message_id: int, state: InboxState, *, at: datetime, note: str = "") -> None:
-        self.fates[message_id] = state
+    async def settle(self, settled: Sequence[Settlement], *, at: datetime) -> None:
+        self.fates |= {settlement.id: settlement.state for settlement in settled}
 
     async def postpone(self, message_id: int, *, until: datetime, state: InboxState, note: str) -> None:
         assert until > NOW

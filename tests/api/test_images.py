@@ -17,11 +17,7 @@ from adapters.postgres.uploads import PostgresUploads
 from config.settings import Settings
 from models.artwork import PrintFile, sha256_of
 from models.errors import ProviderUnavailable
-from tests.api.world import API, FORM, NOW, Clock, MemoryStore, assert_problem, data_url, picture, upload, upload_form
-
-
-def path_of(url: str) -> str:
-    return url.removeprefix(API)
+from tests.api.world import API, FORM, NOW, Clock, MemoryStore, assert_problem, data_url, path_of, picture, upload, upload_form
 
 
 async def test_an_upload_answers_every_field_that_the_storefront_reads(browser: httpx.AsyncClient):

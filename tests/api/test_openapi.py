@@ -46,5 +46,22 @@ def test_the_upload_form_is_described_although_it_is_parsed_by_hand(document: di
     assert set(body["multipart/form-data"]["schema"]["required"]) == {"template_id", "final_image_data"}
 
 
+def test_a_callback_is_described_although_it_is_parsed_by_hand(document: dict[str, Any]):
+    for path in ("order/payStatus", "order/status-update", "order-status-update"):
+        operation = document["paths"][f"/api/chinese/{path}"]["post"]
+        content = operation["requestBody"]["content"]
+        assert set(content) == {"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}
+        assert [schema["type"] for schema in content["application/json"]["schema"]["anyOf"]] == ["object", "array"]
+        assert "413" in operation["responses"]
+
+
+def test_what_wants_a_key_says_so_and_what_it_answers_without_one(document: dict[str, Any]):
+    keyed = {name: operation for name, operation in operations(document).items() if "security" in operation}
+    assert len(keyed) == 6
+    for name, operation in keyed.items():
+        expected = {"503"} if name == "GET /api/chinese/payment/{third_id}/status" else {"401", "404", "503"}
+        assert expected <= operation["responses"].keys(), name
+
+
 def test_every_operation_has_a_sentence_about_what_it_is_for(document: dict[str, Any]):
     assert not [name for name, operation in operations(document).items() if not operation.get("description")]

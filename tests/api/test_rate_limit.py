@@ -45,6 +45,7 @@ def limited() -> Settings:
         "rate_generate": "2/minute",
         "rate_session": "4/minute",
         "rate_machine": "5/minute",
+        "rate_partner": "6/minute",
         "trusted_proxies": "127.0.0.0/8",
     }
     return settings.model_copy(update={"api": ApiSettings.model_validate(values)})
@@ -140,6 +141,33 @@ async def test_a_vending_session_is_counted_by_itself_because_a_shops_wifi_is_on
 
     assert [answer.status_code for answer in first] == [404, 404, 404, 404, 429]
     assert second.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "payment/PYEN260301000001/status",
+        "print/OREN260301000001/status",
+        "order/OREN260301000001/download-links",
+        "images/batch-download",
+        "equipment/CXYLOGD8OQUK/info",
+        "models/stock-status",
+    ],
+)
+def test_the_manufacturers_questions_have_a_limit_of_their_own(limited: Settings, path: str):
+    """Its server asks for all machines and from one address, far more often than any customer."""
+    scope = {"type": "http", "method": "GET", "path": f"/api/chinese/{path}", "client": ("198.51.100.1", 1), "headers": []}
+
+    rule = RateLimits(limited.api).rule_for(scope)
+
+    assert rule is not None
+    assert (rule[0].amount, rule[1]) == (6, ("partner", "198.51.100.1"))
+
+
+def test_the_manufacturer_may_ask_sixty_times_as_often_as_a_customer():
+    usual = ApiSettings()
+
+    assert (usual.rate_default, usual.rate_partner) == ("100/minute", "6000/minute")
 
 
 @pytest.mark.parametrize(

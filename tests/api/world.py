@@ -21,6 +21,7 @@ API = "https://api.test.example"
 STOREFRONT = "https://shop.test.example"
 STRIPE_SECRET = "whsec_example-of-a-secret"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+PARTNER_KEYS = ("the-manufacturers-key-of-last-year", "the-manufacturers-key-of-this-year")
 IPHONE_15_PRO = (69.43, 145.12)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -169,3 +170,7 @@ def assert_problem(answer: httpx.Response, status: int, *, code: str | None = No
     if code is not None:
         assert body["code"] == code
     return dict(body)
+
+
+def path_of(url: str) -> str:
+    return url.removeprefix(API)

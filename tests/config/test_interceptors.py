@@ -48,6 +48,7 @@ MEANINGS: list[tuple[OrderPipelineError, bool, bool, timedelta | None, dict[str,
     ),
     (errors.NotYet("m", retry_after=SOON), True, False, SOON, {"retry_after": 7.0}),
     (errors.IntegrityBroken("m"), False, True, None, {}),
+    (errors.MoneyGone("m"), False, True, None, {}),
     (errors.Duplicate("m"), False, True, None, {}),
     (
         errors.OrderRefused("m", code=RefusalCode.PRICE_CHANGED, facts={"amount": 3500, "shown": "42.99"}),

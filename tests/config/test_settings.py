@@ -189,6 +189,10 @@ def test_an_empty_variable_is_a_missing_one():
             "ORDER_CHECKOUT_LIFETIME must be at least 30m and less than 24h: Stripe takes nothing else.",
         ),
         (
+            {"STOCK_INTERVAL": "20m"},
+            "STOCK_STALE_AFTER must be at least twice STOCK_INTERVAL, or every count would be stale before the next one.",
+        ),
+        (
             {"WORKER_GRACEFUL_SHUTDOWN": "30s"},
             "WORKER_GRACEFUL_SHUTDOWN must be longer than 30s, which STRIPE_TIMEOUT and MANUFACTURER_TIMEOUT allow: ",
         ),
@@ -236,6 +240,10 @@ def test_a_mistake_is_named_in_one_sentence(changes: dict[str, str | None], sent
             "STRIPE_LIVEMODE is false: in production a test card would buy a real case.",
         ),
         ({"STRIPE_WEBHOOK_SECRETS": None}, "STRIPE_WEBHOOK_SECRETS is missing: without one nobody tells us of payments."),
+        (
+            {"MANUFACTURER_PARTNER_KEYS": f"{'k' * 32},{'k' * 31}"},
+            "MANUFACTURER_PARTNER_KEYS has a key of fewer than 32 characters.",
+        ),
         ({"OPERATOR_ACCOUNTS": "anna:short"}, "OPERATOR_ACCOUNTS has a secret of fewer than 16 characters."),
     ],
 )

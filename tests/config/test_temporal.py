@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretBytes, SecretStr
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowHistory, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
@@ -18,6 +21,7 @@ from config.groups import TemporalSettings
 from config.temporal import (
     SearchAttributeConflictError,
     connect,
+    limit_activities,
     missing_search_attributes,
     pipeline_plugin,
     register_search_attributes,
@@ -190,3 +194,17 @@ def test_an_api_key_never_travels_in_clear_text(said: bool | None, api_key: str 
     secret = SecretStr(api_key) if api_key else None
 
     assert bool(tls_of(TemporalSettings(address="t:7233", codec_keys=(OLD,), tls=said, api_key=secret))) is encrypted
+
+
+async def test_a_rate_limit_is_kept_by_the_server_for_all_workers_and_can_be_changed(client: Client, task_queue: str):
+    for per_second in (2.5, 40.0):
+        await limit_activities(client, task_queue, per_second)
+        description = await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=task_queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+                report_config=True,
+            )
+        )
+        assert description.config.queue_rate_limit.rate_limit.requests_per_second == per_second

@@ -70,6 +70,17 @@ class FakeGateway:
             }
         )
 
+    def void_by_hand(self, session_id: str) -> None:
+        """What a person does in Stripe's dashboard: the authorisation is given back without us."""
+        voided = {"state": PaymentState.CANCELED, "amount_authorized": 0}
+        self.payments[session_id] = self.payments[session_id].model_copy(update=voided)
+
+    def capture_by_hand(self, session_id: str, *, refunded: int = 0) -> None:
+        """What a person does in Stripe's dashboard: the money is taken, and perhaps some of it given back."""
+        amount = self.payments[session_id].amount
+        taken = {"state": PaymentState.CAPTURED, "amount_captured": amount, "amount_authorized": 0, "amount_refunded": refunded}
+        self.payments[session_id] = self.payments[session_id].model_copy(update=taken)
+
     @property
     def session(self) -> CheckoutSession:
         """The Session opened last."""

@@ -1,13 +1,18 @@
 """The manufacturer in memory, and the references that it is asked about."""
 
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from models.errors import AlreadyExists
 from models.order import Product
 from models.production import (
     Announcement,
+    Backlog,
     DueReference,
+    DueReferences,
     ManufacturerBrand,
     ManufacturerOrderId,
     ManufacturerOrderStatus,
@@ -32,6 +37,9 @@ class FakeManufacturer:
         self.payment_references: list[PaymentReference] = []
         self.states: dict[PrintReference, ManufacturerOrderStatus] = {}
         self.first_state = ManufacturerOrderStatus.WAITING_TO_PRINT
+        self.listed_brands: list[ManufacturerBrand] = []
+        self.shelves: dict[tuple[str, str], list[StockLevel]] = {}
+        """By device and the manufacturer's id of the brand."""
 
     async def announce_payment(
         self, *, reference: PaymentReference, model_id: str, device_id: str, amount: int, at_machine: bool
@@ -82,14 +90,30 @@ class FakeManufacturer:
         return [self._submission(reference) for reference in self.accepted]
 
     async def brands(self) -> list[ManufacturerBrand]:
-        return []
+        await self.faults.before("brands")
+        return self.listed_brands
 
     async def stock(self, *, device_id: str, brand_id: str) -> list[StockLevel]:
-        return []
+        await self.faults.before(f"stock {device_id} {brand_id}")
+        return self.shelves.get((device_id, brand_id), [])
+
+
+class FakeTurns:
+    """One after the other at each machine; remembers whose turn it was."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self._machines: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def of(self, device_id: str) -> AsyncIterator[None]:
+        await self.faults.before("of")
+        async with self._machines[device_id]:
+            yield
 
 
 class FakeReferenceBook:
-    """Due references by hand."""
+    """The references that tests made due; each waits for as long as the poller said."""
 
     def __init__(self) -> None:
         self.faults = Faults()
@@ -97,16 +121,38 @@ class FakeReferenceBook:
         self.waiting: list[DueReference] = []
         self.stored: list[ReferenceReading] = []
         self.next_in: timedelta | None = None
+        self._next_at: dict[str, datetime] = {}
 
-    async def due(self, *, at: datetime, limit: int) -> list[DueReference]:
+    def wait_until(self, reference: str, moment: datetime) -> None:
+        """Have a reference become due later."""
+        self._next_at[reference] = moment
+
+    async def due(self, *, at: datetime, limit: int) -> DueReferences:
         self.asked_at.append(at)
         await self.faults.before("due")
-        return self.waiting[:limit]
+        due = [entry for entry in self.waiting if self._next_at.get(entry.reference, at) <= at]
+        later = [moment for moment in self._next_at.values() if moment > at]
+        if self.next_in is not None:
+            later.append(at + self.next_in)
+        return DueReferences(references=tuple(due[:limit]), next_at=min(later, default=None))
 
     async def store(self, readings: Sequence[ReferenceReading]) -> None:
+        await self.faults.before("store")
         self.stored.extend(readings)
-        settled = {reading.reference for reading in readings if reading.next_at is None}
-        self.waiting = [entry for entry in self.waiting if entry.reference not in settled]
+        known = {reading.reference: reading for reading in readings}
+        self.waiting = [
+            self._read(entry, known[entry.reference]) if entry.reference in known else entry
+            for entry in self.waiting
+            if entry.reference not in known or known[entry.reference].next_at is not None
+        ]
+        self._next_at |= {reading.reference: reading.next_at for reading in readings if reading.next_at is not None}
+        for reading in readings:
+            if reading.next_at is None:
+                self._next_at.pop(reading.reference, None)
 
-    async def next_due(self) -> datetime | None:
-        return None if self.next_in is None else self.asked_at[-1] + self.next_in
+    def _read(self, entry: DueReference, reading: ReferenceReading) -> DueReference:
+        return entry if reading.status is None else entry.model_copy(update={"last_status": reading.status})
+
+    async def backlog(self, *, before: datetime) -> Backlog:
+        late = [moment for moment in self._next_at.values() if moment < before]
+        return Backlog(count=len(late), since=min(late, default=None))

@@ -7,27 +7,30 @@ Record anew only when no order that runs the old way is left. A change that has 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretBytes
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from api.handles import refund_handle
 from config.fields import Key
 from config.groups import TemporalSettings
 from config.temporal import data_converter
-from models.errors import NeedsPerson
+from models.errors import NeedsPerson, ProviderUnavailable
 from models.order import HoldReason, OrderStatus
 from models.payment import RefundState
 from models.production import ManufacturerOrderStatus, PollerInput, ProductionStage
+from models.stock import BrandSync, StockSync
 from tests.workflows.server import time_skipping
 from tests.workflows.shop import CLERK, Shop
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import STATUS_POLLER_ID, StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 FOLDER = Path(__file__).parent
 
@@ -104,8 +107,19 @@ async def canceled_by_the_platform(shop: Shop) -> WorkflowHandle[Any, Any]:
     await shop.place_and_pay()
     await shop.start_report()
     await gate.reached.wait()
-    await shop.handle.cancel()
+    await shop.cancel_from_the_platform()
     gate.open()
+    await shop.result()
+    return shop.handle
+
+
+async def canceled_while_the_manufacturer_was_down(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """Canceled by an operator between two tries to submit; nothing was sent, the authorisation went back."""
+    shop.manufacturer.faults.fail("submit_order", ProviderUnavailable("down", provider="manufacturer"), times=1_000)
+    await shop.place_and_pay()
+    await shop.start_report()
+    await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") > 3, step=timedelta(seconds=1))
+    await shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
     await shop.result()
     return shop.handle
 
@@ -137,6 +151,35 @@ async def poller(shop: Shop) -> WorkflowHandle[Any, Any]:
     return handle
 
 
+async def stock(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A machine of which one brand could be counted at the second try, and another one not at all."""
+    shop.manufacturer.faults.fail("stock DEV BR1", ProviderUnavailable("down", provider="manufacturer"))
+    shop.manufacturer.faults.fail("stock DEV BR2", NeedsPerson("¿?", provider="manufacturer"))
+    handle = await shop.client.start_workflow(
+        StockSyncWorkflow.run, StockSync(device_id="DEV"), id="stock-DEV", task_queue=ORDERS_TASK_QUEUE
+    )
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    return handle
+
+
+async def brands(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """The list of brands."""
+    handle = await shop.client.start_workflow(BrandSyncWorkflow.run, BrandSync(), id="brands", task_queue=ORDERS_TASK_QUEUE)
+    await handle.result()
+    return handle
+
+
+async def poller_in_trouble(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A database that was away until operators were told, and came back."""
+    shop.references.faults.fail("due", ProviderUnavailable("away", provider="postgres"), times=1000)
+    handle = await shop.client.start_workflow(StatusPoller.run, PollerInput(), id=STATUS_POLLER_ID, task_queue=ORDERS_TASK_QUEUE)
+    await shop.env.sleep(timedelta(minutes=20))
+    shop.references.faults.mend("due")
+    await shop.env.sleep(timedelta(minutes=5))
+    return handle
+
+
 SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]]]]] = {
     "completed": (RETIRED_KEY, completed),
     "expired": (CURRENT_KEY, expired),
@@ -144,8 +187,12 @@ SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]
     "held": (CURRENT_KEY, held),
     "printed_again": (CURRENT_KEY, printed_again),
     "canceled_by_the_platform": (CURRENT_KEY, canceled_by_the_platform),
+    "canceled_while_the_manufacturer_was_down": (CURRENT_KEY, canceled_while_the_manufacturer_was_down),
     "refund": (CURRENT_KEY, refund),
     "poller": (CURRENT_KEY, poller),
+    "stock": (CURRENT_KEY, stock),
+    "brands": (CURRENT_KEY, brands),
+    "poller_in_trouble": (CURRENT_KEY, poller_in_trouble),
 }
 
 

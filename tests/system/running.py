@@ -19,7 +19,8 @@ from temporalio.client import Client
 from adapters.postgres.engine import Database
 from adapters.postgres.notifications import listening
 from api.app import create_app
-from api.delivery import INBOX_CHANNEL, REFERENCES_CHANNEL
+from api.delivery import INBOX_CHANNEL
+from api.poller_keeper import REFERENCES_CHANNEL
 from config.settings import Settings
 from config.temporal import connect, register_search_attributes
 from dev.emulators import s3
@@ -34,7 +35,7 @@ from dev.emulators.stripe.settings import StripeEmulatorSettings
 from dev.process import free_port
 from dev.world import devices
 from tests.system.storefront import DEFAULT_DEVICE
-from tests.system.world import ORDER_CALLBACK, PAYMENT_CALLBACK, WEBHOOK_SECRETS, MovableClock, World
+from tests.system.world import ORDER_CALLBACK, PARTNER_KEY, PAYMENT_CALLBACK, WEBHOOK_SECRETS, MovableClock, World
 from worker import build_workers
 from workflows.attributes import SEARCH_ATTRIBUTES
 
@@ -63,6 +64,7 @@ def settings_for(database_url: str, temporal_address: str, namespace: str, urls:
                 "password": "password",
                 "fixed_key": "key",
                 "default_device_id": DEFAULT_DEVICE,
+                "partner_keys": PARTNER_KEY,
                 "timeout": "5s",
             },
             "storage": {
@@ -106,7 +108,8 @@ async def running(database_url: str, temporal_address: str, namespace: str, fold
             stack.push_async_callback(database.dispose)
         clock = MovableClock()
         await stack.enter_async_context(serving(_app(settings, clock), port=int(api_url.rpartition(":")[2])))
-        notifications = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL, REFERENCES_CHANNEL))
+        messages = await stack.enter_async_context(listening(settings.database, INBOX_CHANNEL))
+        references = await stack.enter_async_context(listening(settings.database, REFERENCES_CHANNEL))
         for one in await build_workers(settings, client, worker, stack):
             await stack.enter_async_context(one)
         world = World(
@@ -121,10 +124,13 @@ async def running(database_url: str, temporal_address: str, namespace: str, fold
             s3=await stack.enter_async_context(Remote(urls["s3"])),
             bucket=folder / "buckets" / settings.storage.bucket,
             clock=clock,
-            notifications=notifications,
+            messages=messages,
+            references=references,
         )
         world.start_drainer()
         stack.push_async_callback(world.stop_drainer)
+        world.start_keeper()
+        stack.push_async_callback(world.stop_keeper)
         yield world
 
 

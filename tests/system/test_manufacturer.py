@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
 
 from models.order import HoldReason, Operator, OrderStatus
 from tests.system.case import Case, until
@@ -173,6 +174,37 @@ async def test_a_poller_that_was_terminated_comes_back_with_the_next_thing_to_as
     await world.manufacturer.call("PUT", "/clock", {"frozen": False})
     await printed_once(case)
     assert (await poller.describe()).run_id != run
+
+
+async def test_a_poller_that_was_terminated_comes_back_although_there_is_nothing_to_ask(world: World):
+    """No message, no order and no start of a worker is needed for it."""
+    poller = world.client.get_workflow_handle(STATUS_POLLER_ID)
+
+    async def runs() -> WorkflowExecutionDescription | None:
+        description = await poller.describe()
+        return description if description.status is WorkflowExecutionStatus.RUNNING else None
+
+    before = await until(runs)
+    await poller.terminate("a mistake")
+    after = await until(runs)
+    assert before is not None
+    assert after is not None
+    assert after.run_id != before.run_id
+
+
+async def test_a_poller_that_sleeps_too_long_is_woken_by_what_is_overdue(world: World):
+    """Whoever should have woken it was not heard."""
+    case = await in_production(world)
+    await world.stop_keeper()
+    await world.manufacturer.call("PUT", "/callbacks", {"payment_callback_url": None, "order_callback_url": None})
+    row = await case.row()
+    await world.rows(
+        "UPDATE manufacturer_references SET next_due_at = now() - interval '3 minutes' WHERE reference = :reference RETURNING 1",
+        reference=row["print_reference"],
+    )
+    await world.manufacturer.call("PUT", "/clock", {"frozen": False})
+    world.start_keeper()
+    await printed_once(case)
 
 
 async def test_a_machine_that_fails_to_print_gets_a_new_attempt_when_a_person_says_so(world: World):

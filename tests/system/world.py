@@ -16,8 +16,11 @@ from temporalio.client import Client
 
 from adapters.postgres.engine import Database
 from adapters.postgres.inbox import PostgresInbox
+from adapters.postgres.reference_book import PostgresReferenceBook
 from api.app import create_app
 from api.delivery import InboxDrainer
+from api.poller_keeper import PollerKeeper
+from api.ports import Notified
 from config.settings import Settings
 from dev.emulators.control import Controls
 from dev.emulators.remote import Remote
@@ -28,6 +31,8 @@ from tests.system.case import Case, until
 from tests.system.storefront import WEB_BODY, new_picture, upload_form
 
 PAYMENT_CALLBACK, ORDER_CALLBACK = "/api/chinese/order/payStatus", "/api/chinese/order/status-update"
+KEEPER_ROUND = timedelta(seconds=1)
+PARTNER_KEY = "the-key-that-the-manufacturer-asks-us-with"
 WEBHOOK_SECRETS = ("whsec_the-present-one", "whsec_the-next-one")
 
 
@@ -61,8 +66,10 @@ class World:
     s3: Remote
     bucket: Path
     clock: MovableClock
-    notifications: Any
+    messages: Notified
+    references: Notified
     _drainer: asyncio.Task[None] | None = field(default=None)
+    _keeper: asyncio.Task[None] | None = field(default=None)
 
     async def design(self, body: dict[str, Any] | None = None, *, data: bytes | None = None) -> Case:
         """Upload a design as the storefront does; the checkout is not opened yet."""
@@ -83,6 +90,11 @@ class World:
         """What the database says."""
         async with self.rows_database.connect() as connection:
             return [dict(row) for row in (await connection.execute(text(statement), values)).mappings()]
+
+    async def execute(self, statement: str) -> None:
+        """Change the database as nobody of ours would."""
+        async with self.rows_database.connect() as connection:
+            await connection.execute(text(statement))
 
     async def count(self, table: str) -> int:
         return int((await self.rows(f"SELECT count(*) AS n FROM {table}"))[0]["n"])  # noqa: S608 - a test's own constant
@@ -149,6 +161,8 @@ class World:
         await self.manufacturer.call("PUT", "/callbacks", urls)
         if self._drainer is None:
             self.start_drainer()
+        if self._keeper is None:
+            self.start_keeper()
 
     async def object_names(self) -> list[str]:
         """The keys of everything in the bucket."""
@@ -163,7 +177,19 @@ class World:
 
     def start_drainer(self, client: Client | None = None) -> None:
         drainer = InboxDrainer(PostgresInbox(self.worker_database), client or self.client)
-        self._drainer = asyncio.create_task(drainer.run(self.notifications))
+        self._drainer = asyncio.create_task(drainer.run(self.messages))
+
+    def start_keeper(self) -> None:
+        """Look after the poller, more often than a worker does."""
+        keeper = PollerKeeper(self.client, PostgresReferenceBook(self.worker_database), every=KEEPER_ROUND)
+        self._keeper = asyncio.create_task(keeper.run(self.references))
+
+    async def stop_keeper(self) -> None:
+        """Let nobody wake the poller."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
 
     @asynccontextmanager
     async def another_api(self, **groups: dict[str, Any]) -> AsyncIterator[httpx.AsyncClient]:

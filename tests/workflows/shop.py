@@ -21,7 +21,8 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
-from config.interceptors import ErrorTranslation
+from activities.stock import StockActivities
+from config.interceptors import ErrorTranslation, Heartbeats
 from models.errors import OutcomeUnknown
 from models.order import (
     Address,
@@ -41,13 +42,15 @@ from models.order import (
 from models.payment import PaymentReport, PaymentView
 from models.production import ManufacturerOrderStatus, PrintReference, ProductionReport, ProductionStage
 from tests.fakes.gateway import FakeGateway
-from tests.fakes.manufacturer import FakeManufacturer, FakeReferenceBook
+from tests.fakes.manufacturer import FakeManufacturer, FakeReferenceBook, FakeTurns
 from tests.fakes.order_book import FakeOrderBook
 from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
+from tests.fakes.stock_book import FakeStockBook
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 R = TypeVar("R")
 
@@ -91,7 +94,17 @@ class Shop:
         self.renderer = FakeRenderer()
         self.manufacturer = FakeManufacturer()
         self.references = FakeReferenceBook()
+        self.stock = FakeStockBook()
         self.order_id = uuid.uuid4()
+        self.production = ProductionActivities(
+            self.manufacturer,
+            self.orders,
+            self.gateway,
+            FakeLinks(self.store),
+            self.store,
+            FakeTurns(),
+            seats_per_device=8,
+        )
 
     def orders_worker(self) -> Worker:
         orders = OrderActivities(self.orders)
@@ -99,23 +112,23 @@ class Shop:
         return Worker(
             self.client,
             task_queue=ORDERS_TASK_QUEUE,
-            workflows=[OrderWorkflow, RefundWorkflow, StatusPoller],
+            workflows=[OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow],
             max_cached_workflows=self._cached_workflows,
             workflow_runner=ValidatedOnce(restrictions=self._restrictions),
             activities=[*activities_of(orders), *activities_of(payments)],
-            interceptors=[ErrorTranslation()],
+            interceptors=[ErrorTranslation(), Heartbeats()],
         )
 
     def partners_workers(self) -> list[Worker]:
         artwork = ArtworkActivities(self.store, self.renderer, self.orders)
-        production = ProductionActivities(self.manufacturer, self.orders, FakeLinks(self.store))
         poller = PollerActivities(self.manufacturer, self.references)
+        stock = StockActivities(self.manufacturer, self.stock, stale_after=timedelta(minutes=30))
         activities = {
             ARTWORK_TASK_QUEUE: activities_of(artwork),
-            MANUFACTURER_TASK_QUEUE: [*activities_of(production), *activities_of(poller)],
+            MANUFACTURER_TASK_QUEUE: [*activities_of(self.production), *activities_of(poller), *activities_of(stock)],
         }
         return [
-            Worker(self.client, task_queue=queue, activities=steps, interceptors=[ErrorTranslation()])
+            Worker(self.client, task_queue=queue, activities=steps, interceptors=[ErrorTranslation(), Heartbeats()])
             for queue, steps in activities.items()
         ]
 
@@ -271,6 +284,21 @@ class Shop:
                 return
             await self.env.sleep(step)
         raise AssertionError(f"{reached} was never reached: {self.story}")
+
+    async def cancel_from_the_platform(self) -> None:
+        """Cancel as the Temporal Web UI does, and wait until the workflow has heard of it.
+
+        The time-skipping server loses a workflow task that stops an activity in the moment in which it ends; the real server
+        does not.
+        """
+        asked, heard = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        await self.handle.cancel()
+        for _ in range(2_000):
+            kinds = [event.event_type for event in (await self.handle.fetch_history()).events]
+            if asked in kinds and heard in kinds[kinds.index(asked) :]:
+                return
+            await self.env.sleep(timedelta(milliseconds=20))
+        raise AssertionError(f"the cancel was never heard: {self.story}")
 
     def _is(self, reached: OrderStatus | HoldReason | Callable[[], object]) -> bool:
         if not isinstance(reached, OrderStatus | HoldReason):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import pytest
 
+from models.errors import ProviderUnavailable
 from models.order import CancelOutcome, HoldReason, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
 from tests.fakes.faults import Faults, Gate
@@ -41,9 +42,9 @@ FROM_SUBMISSION = [
 
 
 async def cancel(shop: Shop, who: Who) -> "asyncio.Future[CancelOutcome] | None":
-    """Ask to cancel; the wish has reached the workflow, or the server at least, when this returns."""
+    """Ask to cancel; the wish has reached the workflow when this returns."""
     if who is Who.PLATFORM:
-        await shop.handle.cancel()
+        await shop.cancel_from_the_platform()
         return None
     update = await shop.handle.start_update(OrderWorkflow.cancel, CLERK, wait_for_stage=shop.ACCEPTED)
     return asyncio.ensure_future(update.result())
@@ -249,6 +250,55 @@ class TestBetweenSteps:
         assert (await shop.result(step=timedelta(minutes=1))).status is OrderStatus.CANCELED
         assert shop.gateway.voided == ["pi_cs_1"]
         assert not shop.manufacturer.accepted
+
+
+@pytest.mark.parametrize("who", Who)
+class TestWhileTheManufacturerIsDown:
+    """Nobody has to wait for the partner to be told what the partner has no say in."""
+
+    DOWN = ProviderUnavailable("not sent", provider="manufacturer")
+
+    @pytest.mark.parametrize("call", ["announce_payment", "confirm_payment", "submit_order"])
+    async def test_an_order_that_it_does_not_have_is_canceled_at_once(self, shop: Shop, who: Who, call: str) -> None:
+        await self._paid_while_down(shop, call)
+        before = await shop.env.get_current_time()
+
+        outcome = await cancel(shop, who)
+        result = await shop.handle.result()
+
+        assert result.status is OrderStatus.CANCELED
+        assert outcome is None or await outcome is CancelOutcome.CANCELED
+        assert await shop.env.get_current_time() - before < timedelta(minutes=1)
+        assert shop.gateway.voided == ["pi_cs_1"]
+        assert not shop.orders.holds
+        assert OrderStatus.ON_HOLD not in shop.story
+        tries = len(shop.manufacturer.faults.calls)
+        await shop.env.sleep(timedelta(hours=1))
+        assert len(shop.manufacturer.faults.calls) == tries
+
+    async def test_the_order_says_at_once_that_a_cancel_is_under_way(self, shop: Shop, who: Who) -> None:
+        await self._paid_while_down(shop, "submit_order")
+        await cancel(shop, who)
+        await shop.handle.result()
+        asked = OrderStatus.CANCEL_REQUESTED in shop.story
+        assert asked is (who is Who.OPERATOR)
+
+    async def test_a_picture_that_cannot_be_made_does_not_keep_anybody_waiting(self, shop: Shop, who: Who) -> None:
+        shop.store.faults.fail("get", ProviderUnavailable("down", provider="bucket"), times=1_000)
+        await shop.place_and_pay()
+        await shop.start_report()
+        await shop.until(lambda: len(shop.store.faults.calls) > 3, step=timedelta(seconds=1))
+        before = await shop.env.get_current_time()
+        await cancel(shop, who)
+        assert (await shop.handle.result()).status is OrderStatus.CANCELED
+        assert await shop.env.get_current_time() - before < timedelta(minutes=1)
+
+    async def _paid_while_down(self, shop: Shop, call: str) -> None:
+        """An order that has been sent in vain for hours, and is between two tries."""
+        shop.manufacturer.faults.fail(call, self.DOWN, times=1_000)
+        await shop.place_and_pay()
+        await shop.start_report()
+        await shop.until(lambda: shop.manufacturer.faults.calls.count(call) > 12, step=timedelta(minutes=5))
 
 
 class TestTwoCancels:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from temporalio.common import RetryPolicy
 
 from models import errors
 from workflows import options
+from workflows.options import HEARTBEAT
 
 SOURCES = sorted(Path(options.__file__).parent.glob("*.py"))
-ACTIVITY_CALLS = {"execute_activity_method", "execute_local_activity_method"}
+ACTIVITY_CALLS = {"execute_activity_method", "execute_local_activity_method", "start_activity_method"}
 BANNED_CALLS = {"uuid4", "uuid7", "random", "execute_activity", "start_activity", "execute_local_activity"}
 
 
@@ -57,6 +59,18 @@ def test_every_policy_limits_one_try_and_names_errors_that_exist() -> None:
         assert retry.maximum_interval, f"{name} backs off without a cap"
         ours = {error for error in retry.non_retryable_error_types or () if not error.startswith("TemporalTimeout:")}
         assert ours <= known, f"{name} names errors that do not exist: {ours - known}"
+
+
+def test_every_try_that_may_take_minutes_beats_so_that_a_dead_worker_is_noticed_and_a_cancel_heard() -> None:
+    for name, policy in named_options().items():
+        longest, heartbeat = policy["start_to_close_timeout"], policy.get("heartbeat_timeout")
+        assert isinstance(longest, timedelta)
+        assert heartbeat == HEARTBEAT if longest >= timedelta(minutes=1) else heartbeat is None, name
+
+
+def test_a_submission_whose_worker_fell_silent_is_looked_up_and_never_just_repeated() -> None:
+    retry = options.SUBMIT["retry_policy"]
+    assert {"TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat"} <= set(retry.non_retryable_error_types or ())
 
 
 def test_only_what_must_succeed_has_no_budget() -> None:

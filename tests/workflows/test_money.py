@@ -8,6 +8,7 @@ from models.errors import IntegrityBroken, OutcomeUnknown, PaymentDeclined, Prov
 from models.order import CancelOutcome, HoldReason, OrderStatus
 from models.payment import PaymentState, RefundRequest, RefundState, refund_workflow_id
 from models.production import ManufacturerOrderStatus, ProductionStage
+from tests.fakes.faults import Gate
 from tests.workflows.shop import CLERK, Shop
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
@@ -21,6 +22,57 @@ async def cancel_after_acceptance(shop: Shop) -> None:
     """The manufacturer has canceled the print, so an operator may cancel the order."""
     shop.manufacturer.states[shop.reference] = ManufacturerOrderStatus.CANCELED
     await shop.handle.start_update(OrderWorkflow.cancel, CLERK, wait_for_stage=shop.ACCEPTED)
+
+
+class TestMoneyThatGoesBackAtStripeBeforeTheOrderIsSent:
+    """Somebody with access to the dashboard, or the bank, acts between the payment and the print."""
+
+    async def paid_and_on_its_way(self, shop: Shop) -> Gate:
+        gate = shop.manufacturer.faults.hold("confirm_payment")
+        await shop.place_and_pay()
+        await shop.start_report()
+        await gate.reached.wait()
+        return gate
+
+    async def test_prints_nothing_and_closes_the_order_as_canceled(self, shop: Shop) -> None:
+        gate = await self.paid_and_on_its_way(shop)
+        shop.gateway.void_by_hand("cs_1")
+        gate.open()
+        result = await shop.result()
+        assert result.status is OrderStatus.CANCELED
+        assert "submit_order" not in shop.manufacturer.faults.calls
+        assert shop.gateway.voided == []
+        assert shop.gateway.refunded == 0
+        assert not shop.orders.holds
+        assert OrderStatus.ON_HOLD not in shop.story
+
+    async def test_in_part_waits_for_a_person_and_gives_back_the_rest(self, shop: Shop) -> None:
+        gate = await self.paid_and_on_its_way(shop)
+        shop.gateway.capture_by_hand("cs_1", refunded=1000)
+        gate.open()
+        await shop.until(HoldReason.PAYMENT_MISMATCH)
+        assert "1000 went back" in shop.last.note
+        await shop.handle.execute_update(OrderWorkflow.retry_step, CLERK)
+        await shop.until(lambda: shop.story.count(OrderStatus.ON_HOLD) == 2)
+        assert await shop.handle.execute_update(OrderWorkflow.cancel, CLERK) is CancelOutcome.CANCELED
+        assert "submit_order" not in shop.manufacturer.faults.calls
+        assert shop.gateway.refunded == 2500
+
+    async def test_after_the_device_was_away_for_days_is_still_noticed(self, shop: Shop) -> None:
+        away = ProviderUnavailable("device is unavailable", provider="manufacturer")
+        shop.manufacturer.faults.fail("submit_order", away, times=20)
+        await shop.place_and_pay()
+        await shop.start_report()
+        await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") > 10, step=timedelta(minutes=5))
+        shop.gateway.void_by_hand("cs_1")
+        assert (await shop.result()).status is OrderStatus.CANCELED
+        assert not shop.manufacturer.accepted
+
+    async def test_or_was_taken_by_hand_is_no_reason_not_to_print(self, shop: Shop) -> None:
+        gate = await self.paid_and_on_its_way(shop)
+        shop.gateway.capture_by_hand("cs_1")
+        gate.open()
+        assert (await shop.print_and_deliver()).status is OrderStatus.COMPLETED
 
 
 class TestCapture:

@@ -1,5 +1,7 @@
 """People act by updates: each with a name and a reason, and only where there is something to do."""
 
+from datetime import timedelta
+
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -79,6 +81,26 @@ class TestUntimelyActs:
         await shop.until(HoldReason.PRINT_FILE_FAILED)
         assert HoldReason.PRINT_FILE_FAILED not in RESOLVABLE
         assert "can be settled outside" in await refused(shop, "mark_resolved", CLERK)
+
+
+class TestSettledOutside:
+    async def test_an_order_that_nothing_was_heard_of_is_completed_and_its_shell_is_free(self, shop: Shop) -> None:
+        await shop.accepted()
+        await shop.until(HoldReason.OVERDUE, step=timedelta(hours=1))
+        await shop.handle.execute_update(OrderWorkflow.mark_resolved, CLERK)
+        assert (await shop.handle.result()).status is OrderStatus.COMPLETED
+        assert (shop.last.operator, shop.last.reason) == (CLERK.operator, CLERK.reason)
+        assert shop.gateway.refunded == 0
+        assert not shop.orders.holds
+
+    async def test_a_case_that_was_handed_over_without_the_post_completes_the_order(self, shop: Shop) -> None:
+        await shop.accepted()
+        await shop.machine_says(ProductionStage.OUT_OF_MACHINE, ManufacturerOrderStatus.DELIVERED)
+        await shop.until(HoldReason.SHIPMENT_OVERDUE, step=timedelta(hours=1))
+        await shop.handle.execute_update(OrderWorkflow.mark_resolved, CLERK)
+        assert (await shop.handle.result()).status is OrderStatus.COMPLETED
+        assert OrderStatus.SHIPPED not in shop.story
+        assert shop.gateway.refunded == 0
 
 
 class TestRefundByHand:

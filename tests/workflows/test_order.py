@@ -128,7 +128,7 @@ class TestFreeOrder:
         gate = shop.renderer.faults.hold("render")
         await shop.checkout(shop.request(amount=0))
         await gate.reached.wait()
-        await shop.handle.cancel()
+        await shop.cancel_from_the_platform()
         gate.open()
 
         result = await shop.result()

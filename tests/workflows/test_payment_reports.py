@@ -72,7 +72,7 @@ class TestReportOfAStandstill:
         await shop.place_and_pay()
         reported = await shop.start_report()
         await gate.reached.wait()
-        await shop.handle.cancel()
+        await shop.cancel_from_the_platform()
         gate.open()
         view = await reported.result()
         assert view.status is OrderStatus.CANCELED

@@ -1,10 +1,13 @@
 """The poller asks for all orders at once, tells only what matters, and never stops."""
 
+import logging
 import uuid
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
 
 from models.errors import NeedsPerson, ProviderUnavailable
@@ -12,8 +15,11 @@ from models.order import HoldReason, OrderStatus
 from models.production import DueReference, ManufacturerOrderStatus, PollerInput, ReferenceKind
 from tests.workflows.shop import Shop
 from workflows import poller
+from workflows.attributes import NEEDS_ATTENTION
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.poller import STATUS_POLLER_ID, StatusPoller
+
+DOWN = ProviderUnavailable("down", provider="manufacturer")
 
 
 async def start(shop: Shop) -> "WorkflowHandle[StatusPoller, None]":
@@ -132,6 +138,7 @@ class TestEndurance:
         "error",
         [
             ProviderUnavailable("down", provider="manufacturer", retry_after=timedelta(minutes=5)),
+            DOWN,
             NeedsPerson("¿?", provider="manufacturer"),
         ],
     )
@@ -142,6 +149,29 @@ class TestEndurance:
         shop.manufacturer.states[shop.reference] = ManufacturerOrderStatus.DELIVERED
         await start(shop)
         await shop.until(OrderStatus.TO_SHIP, step=timedelta(minutes=1))
+
+    async def test_signals_in_a_burst_are_answered_by_few_rounds(self, shop: Shop) -> None:
+        """Every callback of every order is one."""
+        handle = await start(shop)
+        await shop.until(lambda: shop.references.asked_at)
+        for _ in range(10):
+            await handle.signal(StatusPoller.wake)
+            await shop.env.sleep(timedelta(milliseconds=50))
+        await shop.until(lambda: shop.references.asked_at[-1] - shop.references.asked_at[0] >= timedelta(milliseconds=500))
+        await shop.env.sleep(timedelta(seconds=2))
+        assert len(shop.references.asked_at) <= 4
+        pauses = [later - earlier for earlier, later in pairwise(shop.references.asked_at)]
+        assert all(pause >= timedelta(milliseconds=500) for pause in pauses)
+
+    async def test_a_manufacturer_that_is_away_is_not_knocked_at_by_every_callback(self, shop: Shop) -> None:
+        await shop.accepted()
+        await due(shop, status=ManufacturerOrderStatus.PRINTING)
+        shop.manufacturer.faults.fail("order_statuses", DOWN, times=100)
+        handle = await start(shop)
+        for _ in range(10):
+            await handle.signal(StatusPoller.wake)
+            await shop.env.sleep(timedelta(seconds=6))
+        assert shop.manufacturer.faults.calls.count("order_statuses") <= 2
 
     async def test_it_goes_on_in_a_fresh_run_before_its_history_is_long(
         self, patchable_shop: Shop, monkeypatch: pytest.MonkeyPatch
@@ -155,3 +185,71 @@ class TestEndurance:
         assert description.run_id != handle.first_execution_run_id
         assert description.close_time is None
         assert len((await shop.client.get_workflow_handle(STATUS_POLLER_ID).fetch_history()).events) < 40
+
+
+class TestTrouble:
+    async def test_that_lasts_is_shown_to_whoever_looks_for_what_needs_a_person(
+        self, shop: Shop, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """And the alarm is raised again now and then, not with every round."""
+        await shop.accepted()
+        await due(shop, status=ManufacturerOrderStatus.PRINTING)
+        shop.manufacturer.faults.fail("order_statuses", DOWN, times=100)
+        handle = await start(shop)
+
+        await shop.env.sleep(timedelta(minutes=5))
+        assert not await needs_attention(handle)
+        await shop.until(lambda: errors(caplog), step=timedelta(minutes=1))
+        await shop.env.sleep(timedelta(minutes=20))
+
+        assert await needs_attention(handle)
+        assert len(errors(caplog)) == 1
+        assert "prints" in errors(caplog)[0]
+        assert "ProviderUnavailable: down" in errors(caplog)[0]
+        assert "ProviderUnavailable: down" in await details(handle)
+        await shop.env.sleep(timedelta(minutes=20))
+        assert len(errors(caplog)) == 2
+
+    async def test_that_is_over_needs_nobody_any_more(self, shop: Shop) -> None:
+        await shop.accepted()
+        await due(shop, status=ManufacturerOrderStatus.PRINTING)
+        shop.manufacturer.faults.fail("order_statuses", DOWN, times=100)
+        handle = await start(shop)
+        await shop.env.sleep(timedelta(minutes=15))
+        assert await needs_attention(handle)
+
+        shop.manufacturer.faults.mend("order_statuses")
+        await shop.env.sleep(timedelta(minutes=2))
+
+        assert not await needs_attention(handle)
+        assert "fail" not in await details(handle)
+
+    async def test_with_the_database_is_trouble_of_the_poller_too(self, shop: Shop) -> None:
+        shop.references.faults.fail("due", ProviderUnavailable("all connections are busy", provider="postgres"), times=1000)
+        handle = await start(shop)
+        await shop.env.sleep(timedelta(minutes=20))
+        assert await needs_attention(handle)
+        assert "all connections are busy" in await details(handle)
+
+    async def test_survives_a_fresh_run(self, patchable_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(poller, "ROUNDS_A_RUN", 3)
+        shop = patchable_shop
+        await shop.accepted()
+        await due(shop, status=ManufacturerOrderStatus.PRINTING)
+        shop.manufacturer.faults.fail("order_statuses", DOWN, times=100)
+        await start(shop)
+        await shop.env.sleep(timedelta(minutes=15))
+        assert await needs_attention(shop.client.get_workflow_handle_for(StatusPoller.run, STATUS_POLLER_ID))
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def needs_attention(handle: "WorkflowHandle[StatusPoller, None]") -> bool:
+    return bool((await handle.describe()).typed_search_attributes.get(NEEDS_ATTENTION))
+
+
+async def details(handle: "WorkflowHandle[StatusPoller, None]") -> str:
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return str(metadata.current_details)

@@ -12,8 +12,9 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from config import interceptors
 from models.errors import ProviderUnavailable
-from models.order import HoldReason, OrderStatus
+from models.order import CancelOutcome, HoldReason, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
 from tests.workflows.shop import CLERK, Shop
 from workflows.fulfilment import Fulfilment
@@ -101,6 +102,64 @@ class TestSubmissionOnTheRealServer:
         await shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
         assert (await shop.handle.result()).status is OrderStatus.CANCELED
         assert shop.gateway.voided == ["pi_cs_1"]
+
+    async def test_a_try_whose_worker_falls_silent_is_looked_up_long_before_it_times_out(
+        self, real_shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop = real_shop
+        monkeypatch.setitem(SUBMIT, "heartbeat_timeout", timedelta(seconds=1))
+        monkeypatch.setattr(interceptors, "_beat", silence)
+        gate = shop.manufacturer.faults.hold("submit_order", when_done=True)
+        await shop.place_and_pay()
+        assert (await shop.report_payment()).accepted
+        gate.open()
+        assert OrderStatus.VERIFYING in shop.story
+        assert shop.manufacturer.faults.calls.count("submit_order") == 1
+
+    async def test_a_try_that_has_not_sent_anything_yet_hears_of_a_cancel_and_sends_nothing(
+        self, real_shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop = real_shop
+        monkeypatch.setitem(SUBMIT, "heartbeat_timeout", timedelta(seconds=1))
+        announced = shop.manufacturer.faults.hold("announce_payment")
+        await shop.place_and_pay()
+        await shop.start_report()
+        await announced.reached.wait()
+        reading_the_picture = shop.store.faults.hold("get")
+        announced.open()
+        await reading_the_picture.reached.wait()
+
+        assert await shop.handle.execute_update(OrderWorkflow.cancel, CLERK) is CancelOutcome.CANCELED
+
+        assert "submit_order" not in shop.manufacturer.faults.calls
+        assert shop.gateway.voided == ["pi_cs_1"]
+
+    @pytest.mark.parametrize("when_done", [False, True], ids=["before", "after"])
+    async def test_a_platform_cancel_that_meets_a_try_under_way_never_loses_what_it_did(
+        self, real_shop: Shop, monkeypatch: pytest.MonkeyPatch, *, when_done: bool
+    ) -> None:
+        """The cancel and the result of the try are on their way at once, in every order."""
+        shop = real_shop
+        monkeypatch.setitem(SUBMIT, "heartbeat_timeout", timedelta(seconds=1))
+        shop.manufacturer.first_state = ManufacturerOrderStatus.PRINT_FAILED
+        for pause in (0, 0, 1, 5, 20, 100, 1200):
+            shop.new_order()
+            gate = shop.manufacturer.faults.hold("submit_order", when_done=when_done)
+            await shop.place_and_pay()
+            await shop.start_report()
+            await gate.reached.wait()
+            await shop.handle.cancel()
+            await shop.env.sleep(timedelta(milliseconds=pause))
+            gate.open()
+            assert (await shop.handle.result()).status is OrderStatus.CANCELED
+            assert shop.orders.submissions
+            assert not shop.orders.holds
+        assert len(shop.manufacturer.accepted) == len(shop.gateway.captured) == 7
+        assert shop.gateway.refunded == 7 * 3500
+
+
+async def silence(_pause: timedelta) -> None:
+    """A worker that lives and does not say so."""
 
 
 class TestDeployment:

@@ -7,6 +7,7 @@ Every answer to a business question is HTTP 200; the body's ``code`` decides, as
 
 import contextlib
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -91,6 +92,7 @@ class ManufacturerEmulator:
         self.queue = PrintQueue(settings, self.controls, self.records, self.agenda, self.callbacks, self._http)
         self.partner = Partner(settings, self.controls, self.records, self.agenda, self.callbacks, self.queue)
         self.uploads: dict[str, tuple[bytes, str]] = {}
+        self.calls: Counter[str] = Counter()
         self.controls.on_reset.append(self._forget)
         self.controls.on_clock_change.append(self.agenda.settle)
         self.partner.seed()
@@ -108,6 +110,7 @@ class ManufacturerEmulator:
     async def call(self, request: Request) -> Response:
         """Answer one call of the interface, or suffer the fault that was ordered for it."""
         operation = request.path_params["operation"]
+        self.calls[operation] += 1
 
         async def work() -> Response:
             return await self._answer(request, operation)
@@ -186,6 +189,7 @@ class ManufacturerEmulator:
     async def _forget(self) -> None:
         await self.agenda.clear()
         self.uploads.clear()
+        self.calls.clear()
         self.callbacks.reset()
         self.partner.seed()
 

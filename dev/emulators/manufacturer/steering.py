@@ -62,6 +62,11 @@ def steering_routes(emulator: "ManufacturerEmulator") -> APIRouter:
         }
         return addresses
 
+    @router.get("/calls")
+    async def calls() -> dict[str, int]:
+        """How often each operation was called since the emulator started."""
+        return dict(emulator.calls)
+
     @router.post("/tokens/expire", status_code=204)
     async def expire_tokens() -> None:
         """Make every login token invalid, as if a day had passed."""
@@ -96,6 +101,12 @@ def _add_orders(router: APIRouter, emulator: "ManufacturerEmulator") -> None:
     @router.get("/orders")
     async def orders() -> list[PrintOrder]:
         return emulator.records.orders.all()
+
+    @router.put("/orders", status_code=204)
+    async def keep_orders(orders: list[PrintOrder]) -> None:
+        """Know orders as if they had been accepted before; they stay in their state until they are moved by hand."""
+        for order in orders:
+            emulator.records.orders.keep(order.third_id, order.model_copy(update={"due_at": None}))
 
     @router.get("/orders/{third_id}")
     async def order(third_id: str) -> PrintOrder:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,8 @@ from models.order import (
     Transition,
     order_id_for,
 )
+from models.production import StockLevel
+from models.stock import Findings, StockCount
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 IPHONE_15_PRO = (69.43, 145.12)
@@ -66,6 +68,22 @@ class Shop:
         """Place an order for an iPhone 15 Pro on the web, but for `changes`."""
         request = web_request(upload or await self.upload(), **changes)
         return await self.orders.place(place_order(request, attempt=attempt))
+
+    async def count(
+        self,
+        levels: Sequence[StockLevel],
+        *,
+        at: datetime = NOW,
+        brand: str = "iphone",
+        device: str = "DEFAULTUK001",
+        known_gone: Sequence[int] | None = None,
+    ) -> Findings:
+        """Have a machine's list of a brand stored, asked for after what is known to be gone by now, or was known before."""
+        if known_gone is None:
+            known_gone = await self.stock.known_gone(device)
+        return await self.stock.store_stock(
+            StockCount(device_id=device, brand_id=brand, levels=tuple(levels), taken_at=at, known_gone=tuple(known_gone))
+        )
 
     async def execute(self, statement: str, **values: Any) -> None:
         async with self.database.connect() as connection:

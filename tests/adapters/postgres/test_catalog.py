@@ -168,8 +168,8 @@ class TestLists:
 
 class TestWhatTheManufacturerLists:
     async def test_a_shell_that_the_whole_list_leaves_out_is_gone(self, shop: Shop):
-        await shop.stock.store_stock("DEFAULTUK001", [level("Galaxy S22+")], NOW, manufacturer_brand_id=SAMSUNG)
-        await shop.stock.store_stock("DEFAULTUK001", [], NOW, manufacturer_brand_id=APPLE)
+        await shop.count([level("Galaxy S22+")], brand="samsung")
+        await shop.count([])
 
         apple = await shop.catalog.stock_items(device_id=None, manufacturer_brand_id=APPLE)
         samsung = await shop.catalog.stock_items(device_id=None, manufacturer_brand_id=SAMSUNG)
@@ -181,7 +181,7 @@ class TestWhatTheManufacturerLists:
     async def test_a_new_phone_is_sold_from_now_on(self, shop: Shop):
         new = level("Galaxy Z", model_id="MM9", shell_id="MS9")
 
-        await shop.stock.store_stock("DEFAULTUK001", [new], NOW, manufacturer_brand_id=SAMSUNG)
+        await shop.count([new], brand="samsung")
 
         placed = await shop.place(upload=await shop.upload((75.8, 157.4)), brand="SAMSUNG", model="galaxy z")
         assert (placed.quote.product.model_id, placed.quote.product.shell_id) == ("MM9", "MS9")
@@ -190,7 +190,7 @@ class TestWhatTheManufacturerLists:
         """With the shell's real size in place of our guess."""
         listed = level("iPhone 16", model_id="MM16", shell_id="MS16", width_mm=71.0, height_mm=147.0)
 
-        await shop.stock.store_stock("DEFAULTUK001", [listed], NOW, manufacturer_brand_id=APPLE)
+        await shop.count([listed])
 
         (phone,) = (model for model in await shop.catalog.phone_models("iphone", at=NOW) if model.id == "iphone-16")
         assert phone.manufacturer_model_id == "MM16"
@@ -201,7 +201,7 @@ class TestWhatTheManufacturerLists:
     async def test_a_further_shell_of_a_phone_joins_the_others(self, shop: Shop):
         further = level("iPhone 15 Pro", model_id="MM020250224000010", shell_id="MS_NEW", width_mm=71.0, height_mm=140.0)
 
-        await shop.stock.store_stock("DEFAULTUK001", [further], NOW, manufacturer_brand_id=APPLE)
+        await shop.count([further])
 
         (phone,) = (model for model in await shop.catalog.phone_models("iphone", at=NOW) if model.id == "iphone-15-pro")
         assert {shell.shell_id for shell in phone.shells if not shell.is_default} == {"MS_NEW", "MS102503270003"}
@@ -210,7 +210,7 @@ class TestWhatTheManufacturerLists:
         """Designs were made for it; the manufacturer's lists have had sizes swapped before."""
         swapped = level("Galaxy S22+", width_mm=60.0, height_mm=120.0)
 
-        await shop.stock.store_stock("DEFAULTUK001", [swapped], NOW, manufacturer_brand_id=SAMSUNG)
+        await shop.count([swapped], brand="samsung")
 
         (item,) = await shop.catalog.stock_items(device_id=None, manufacturer_brand_id=SAMSUNG)
         assert (item.width_mm, item.height_mm, item.sellable) == (75.8, 157.4, 4)
@@ -219,7 +219,7 @@ class TestWhatTheManufacturerLists:
     async def test_a_new_shell_without_a_believable_size_is_not_sold(self, shop: Shop, size: dict[str, float | None]):
         new = level("Galaxy Z", model_id="MM9", shell_id="MS9").model_copy(update=size)
 
-        await shop.stock.store_stock("DEFAULTUK001", [new], NOW, manufacturer_brand_id=SAMSUNG)
+        await shop.count([new], brand="samsung")
 
         assert await shop.rows("SELECT 1 FROM shells WHERE id = 'MS9'") == []
 

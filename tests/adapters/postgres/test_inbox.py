@@ -4,12 +4,14 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
-from adapters.postgres.engine import Database
+from adapters.postgres.engine import Database, counted_round_trips
 from adapters.postgres.inbox import LEASE, PostgresInbox
+from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.notifications import listening
 from config.groups import DatabaseSettings
-from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage
+from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage, Settlement
 from models.order import OrderStatus
 from models.payment import PaymentState
 from models.production import ReferenceKind
@@ -34,86 +36,70 @@ def inbox(database: Database) -> PostgresInbox:
     return PostgresInbox(database)
 
 
+async def write(database: Database, new: NewMessage) -> None:
+    assert await PostgresInboxWriter(database).receive(new)
+
+
+async def hinted(shop: Shop, new: NewMessage) -> bool:
+    (is_new,) = await PostgresInboxWriter(shop.database).receive_hints([new])
+    return is_new
+
+
+async def settle(inbox: PostgresInbox, claimed: InboxMessage, state: InboxState) -> None:
+    await inbox.settle([Settlement(id=claimed.id, state=state)], at=NOW)
+
+
 async def ids(inbox: PostgresInbox, *, after: timedelta = timedelta(0), limit: int = 10) -> list[str]:
     return [message.event_id for message in await inbox.claim(at=NOW + after, limit=limit)]
 
 
-class TestReceive:
-    async def test_the_same_event_twice_is_stored_once(self, database: Database, inbox: PostgresInbox):
-        first = message("evt_1")
-
-        assert await inbox.receive(first) is True
-        assert await inbox.receive(first.model_copy(update={"payload": {"id": "forged"}})) is False
-        (stored,) = await inbox.claim(at=NOW, limit=10)
-        assert stored == InboxMessage(**first.model_dump(), id=stored.id, attempts=1)
-
-    async def test_the_same_event_at_once_is_stored_once(self, inbox: PostgresInbox, another_process: Callable[[], Database]):
-        inboxes = [PostgresInbox(another_process()) for _ in range(4)]
-
-        outcomes = await together(*(one.receive(message("evt_1")) for one in inboxes * 3))
-
-        assert sorted(outcomes) == [False] * 11 + [True]
-        assert len(await inbox.claim(at=NOW, limit=10)) == 1
-
-    async def test_event_ids_of_different_senders_are_different(self, inbox: PostgresInbox):
-        assert await inbox.receive(message("1"))
-        assert await inbox.receive(message("1").model_copy(update={"source": InboxSource.MANUFACTURER}))
-
-    async def test_the_drainer_is_woken(self, inbox: PostgresInbox, database_url: str):
-        async with listening(DatabaseSettings.model_validate({"url": database_url}), "inbox") as notifications:
-            await notifications.wait(timedelta(seconds=10))
-            await inbox.receive(message("evt_1"))
-
-            assert await notifications.wait(timedelta(seconds=10)) == {"inbox"}
-
-
 class TestClaim:
-    async def test_the_oldest_comes_first(self, inbox: PostgresInbox):
+    async def test_the_oldest_comes_first(self, database: Database, inbox: PostgresInbox):
         for event_id in ("evt_b", "evt_a", "evt_c"):
-            await inbox.receive(message(event_id))
+            await write(database, message(event_id))
 
         assert await ids(inbox, limit=2) == ["evt_b", "evt_a"]
         assert await ids(inbox) == ["evt_c"]
 
-    async def test_one_message_of_an_order_at_a_time(self, inbox: PostgresInbox):
+    async def test_one_message_of_an_order_at_a_time(self, database: Database, inbox: PostgresInbox):
         order_id = uuid4()
         for number in range(3):
-            await inbox.receive(message(f"evt_{number}", order_id=order_id))
+            await write(database, message(f"evt_{number}", order_id=order_id))
 
         (first,) = await inbox.claim(at=NOW, limit=10)
         assert await ids(inbox) == []
-        await inbox.settle(first.id, InboxState.DELIVERED, at=NOW)
+        await settle(inbox, first, InboxState.DELIVERED)
 
         assert first.event_id == "evt_0"
         assert await ids(inbox) == ["evt_1"]
 
-    async def test_an_order_that_is_busy_does_not_hold_up_the_others(self, inbox: PostgresInbox):
+    async def test_an_order_that_is_busy_does_not_hold_up_the_others(self, database: Database, inbox: PostgresInbox):
         """Its older message, due again meanwhile, is left for later, and everybody else's is taken."""
         busy = uuid4()
         for number in range(2):
-            await inbox.receive(message(f"evt_{number}", order_id=busy))
+            await write(database, message(f"evt_{number}", order_id=busy))
         (first,) = await inbox.claim(at=NOW, limit=10)
         await inbox.postpone(first.id, until=NOW + timedelta(seconds=1), state=InboxState.WAITING, note="Temporal is away")
         assert await ids(inbox) == ["evt_1"]
-        await inbox.receive(message("evt_2", order_id=uuid4()))
+        await write(database, message("evt_2", order_id=uuid4()))
 
         assert await ids(inbox, after=timedelta(seconds=1)) == ["evt_2"]
 
-    async def test_a_message_that_waits_longer_does_not_hold_up_the_next(self, inbox: PostgresInbox):
+    async def test_a_message_that_waits_longer_does_not_hold_up_the_next(self, database: Database, inbox: PostgresInbox):
         order_id = uuid4()
         for number in range(2):
-            await inbox.receive(message(f"evt_{number}", order_id=order_id))
+            await write(database, message(f"evt_{number}", order_id=order_id))
         (first,) = await inbox.claim(at=NOW, limit=10)
 
         await inbox.postpone(first.id, until=NOW + timedelta(hours=1), state=InboxState.UNMATCHED, note="unknown order")
 
         assert await ids(inbox) == ["evt_1"]
 
-    async def test_a_message_of_a_worker_that_died_comes_back(self, inbox: PostgresInbox):
+    async def test_a_message_of_a_worker_that_died_comes_back(self, database: Database, inbox: PostgresInbox):
         """And no other of its order meanwhile: the worker may be slow and not dead."""
         order_id = uuid4()
         for number in range(2):
-            await inbox.receive(message(f"evt_{number}", order_id=order_id))
+            await write(database, message(f"evt_{number}", order_id=order_id))
         await inbox.claim(at=NOW, limit=10)
 
         assert await ids(inbox, after=LEASE - timedelta(seconds=1)) == []
@@ -122,17 +108,39 @@ class TestClaim:
 
         assert (again.event_id, again.attempts) == ("evt_0", 2)
 
-    async def test_a_settled_message_never_comes_back(self, inbox: PostgresInbox):
-        await inbox.receive(message("evt_1"))
+    async def test_a_settled_message_never_comes_back(self, database: Database, inbox: PostgresInbox):
+        await write(database, message("evt_1"))
         (first,) = await inbox.claim(at=NOW, limit=10)
-        await inbox.settle(first.id, InboxState.RECORDED, at=NOW, note="nothing follows")
+        await settle(inbox, first, InboxState.RECORDED)
         await inbox.postpone(first.id, until=NOW, state=InboxState.WAITING, note="a slow worker gives it back")
 
         assert await ids(inbox, after=timedelta(days=30)) == []
         assert await inbox.next_due() is None
 
-    async def test_a_postponed_message_comes_back_when_it_was_said(self, inbox: PostgresInbox):
-        await inbox.receive(message("evt_1"))
+    async def test_messages_are_settled_in_one_statement_each_in_its_own_way(self, database: Database, inbox: PostgresInbox):
+        for number in range(3):
+            await write(database, message(f"evt_{number}"))
+        first, second, third = await inbox.claim(at=NOW, limit=10)
+        ended = [
+            Settlement(id=first.id, state=InboxState.DELIVERED),
+            Settlement(id=third.id, state=InboxState.RECORDED, note="the order had ended"),
+        ]
+
+        with counted_round_trips(database) as trips:
+            await inbox.settle(ended, at=NOW)
+
+        assert trips.count == 1
+        async with database.connect() as connection:
+            rows = (await connection.execute(text("SELECT state, note, settled_at FROM inbox ORDER BY id"))).all()
+        assert [tuple(row) for row in rows] == [
+            ("delivered", "", NOW),
+            ("waiting", "", None),
+            ("recorded", "the order had ended", NOW),
+        ]
+        assert await ids(inbox, after=LEASE) == [second.event_id]
+
+    async def test_a_postponed_message_comes_back_when_it_was_said(self, database: Database, inbox: PostgresInbox):
+        await write(database, message("evt_1"))
         (first,) = await inbox.claim(at=NOW, limit=10)
 
         await inbox.postpone(first.id, until=NOW + timedelta(minutes=1), state=InboxState.WAITING, note="Temporal is away")
@@ -142,11 +150,11 @@ class TestClaim:
         assert await ids(inbox, after=timedelta(seconds=60)) == ["evt_1"]
 
     async def test_drainers_deliver_each_message_once_and_one_of_an_order_at_a_time(
-        self, inbox: PostgresInbox, another_process: Callable[[], Database]
+        self, database: Database, inbox: PostgresInbox, another_process: Callable[[], Database]
     ):
         orders = [uuid4() for _ in range(4)]
         for number in range(40):
-            await inbox.receive(message(f"evt_{number}", order_id=orders[number % 4]))
+            await write(database, message(f"evt_{number}", order_id=orders[number % 4]))
         delivered: list[str] = []
         at_work: defaultdict[UUID | None, int] = defaultdict(int)
         most_at_work = 0
@@ -161,7 +169,7 @@ class TestClaim:
                 for each in claimed:
                     delivered.append(each.event_id)
                     at_work[each.order_id] -= 1
-                    await own.settle(each.id, InboxState.DELIVERED, at=NOW)
+                    await settle(own, each, InboxState.DELIVERED)
 
         outcomes = await together(*(drain(PostgresInbox(another_process())) for _ in range(4)))
 
@@ -193,3 +201,67 @@ class TestReferences:
         await shop.orders.record(step(placed.order_id, 2, OrderStatus.PAID))
 
         assert await inbox.make_due("PYEN260301999999", at=NOW) is False
+
+
+class TestHints:
+    @pytest.fixture
+    async def named(self, shop: Shop) -> dict[str, str]:
+        """An order's payment and print, each known to the manufacturer under an id of its own; nobody is to ask about either."""
+        placed = await shop.place()
+        pyen = await shop.orders.reference(ReferenceKind.PAYMENT, order_id=placed.order_id, attempt=1, at=NOW)
+        oren = await shop.orders.reference(ReferenceKind.PRINT, order_id=placed.order_id, attempt=1, at=NOW)
+        statement = "UPDATE manufacturer_references SET manufacturer_id = :theirs WHERE reference = :reference"
+        await shop.execute(statement, reference=pyen, theirs="MSPY10260301000001")
+        await shop.execute(statement, reference=oren, theirs="MSOR10260301000001")
+        return {pyen: "MSPY10260301000001", oren: "MSOR10260301000001"}
+
+    async def due(self, shop: Shop) -> list[str]:
+        rows = await shop.rows("SELECT reference FROM manufacturer_references WHERE next_due_at IS NOT NULL ORDER BY reference")
+        return [row["reference"] for row in rows]
+
+    async def test_what_is_named_is_due_by_whichever_name(self, shop: Shop, named: dict[str, str]):
+        for ours, theirs in named.items():
+            for number, name in enumerate((ours, theirs)):
+                await shop.execute("UPDATE manufacturer_references SET next_due_at = NULL")
+
+                assert await hinted(shop, message(f"{ours}-{number}", reference=name)) is True
+
+                assert await self.due(shop) == [ours]
+        assert {row["state"] for row in await shop.rows("SELECT state FROM inbox")} == {"delivered"}
+
+    async def test_a_late_delivery_finds_it_by_whichever_name(self, shop: Shop, inbox: PostgresInbox, named: dict[str, str]):
+        assert [await inbox.make_due(name, at=NOW) for name in named.values()] == [True, True]
+
+        assert await self.due(shop) == sorted(named)
+
+    async def test_two_attempts_that_the_manufacturer_calls_the_same_are_both_due(self, shop: Shop, named: dict[str, str]):
+        await shop.execute("UPDATE manufacturer_references SET manufacturer_id = 'MSOR10260301000009'")
+
+        assert await hinted(shop, message("evt_1", reference="MSOR10260301000009")) is True
+
+        assert await self.due(shop) == sorted(named)
+
+    async def test_a_message_that_names_nothing_makes_nothing_due(self, shop: Shop, named: dict[str, str]):
+        """Not even references for which the manufacturer's name is not known."""
+        await shop.execute("UPDATE manufacturer_references SET manufacturer_id = NULL")
+
+        assert await hinted(shop, message("evt_1")) is True
+
+        assert await self.due(shop) == []
+        assert (await shop.row("SELECT state FROM inbox"))["state"] == "waiting"
+
+    async def test_the_poller_is_woken_for_a_message_and_not_for_its_repeat(
+        self, shop: Shop, named: dict[str, str], database_url: str
+    ):
+        hint = message("evt_1", reference=next(iter(named.values())))
+        async with listening(DatabaseSettings.model_validate({"url": database_url}), "references", "inbox") as notifications:
+            begun: set[str] = set()
+            while begun != {"references", "inbox"}:
+                begun |= await notifications.wait(timedelta(seconds=10))
+            assert await hinted(shop, hint) is True
+            assert await notifications.wait(timedelta(seconds=10)) == {"references"}
+
+            assert await hinted(shop, hint) is False
+            assert await hinted(shop, message("evt_2", reference="OREN260301999999")) is True
+
+            assert await notifications.wait(timedelta(seconds=10)) == {"inbox"}

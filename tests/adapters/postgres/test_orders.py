@@ -38,13 +38,12 @@ async def test_an_order_is_shown_with_everything_that_is_known(shop: Shop):
 
 
 async def test_every_door_leads_to_the_same_order(shop: Shop):
-    placed, reference = await in_production(shop)
+    placed, _ = await in_production(shop)
     view = await shop.reader.by_id(placed.order_id)
 
     assert view is not None
     assert await shop.reader.by_token(placed.public_token) == view
     assert await shop.reader.by_session(session(placed).session_id) == view
-    assert await shop.reader.by_reference(reference) == view
 
 
 async def test_a_session_that_was_replaced_still_leads_to_its_order(shop: Shop):
@@ -77,7 +76,6 @@ async def test_a_paid_orders_token_is_no_session(shop: Shop):
 async def test_what_nobody_knows_is_not_found(shop: Shop):
     assert await shop.reader.by_token("guess") is None
     assert await shop.reader.by_session("cs_guess") is None
-    assert await shop.reader.by_reference("OREN260301000001") is None
 
 
 async def test_orders_are_listed_newest_first(shop: Shop):

@@ -185,18 +185,23 @@ class TestTheSameOrderAgain:
 
         assert (await shop.order(placed.order_id))["template_id"] == "classic"
 
-    async def test_an_upload_can_be_bought_again_once_it_was_paid_or_has_ended(self, shop: Shop):
-        upload = await shop.upload()
-        assert await shop.reader.next_attempt(upload) == 1
-        placed = await shop.place(upload=upload)
-        assert await shop.reader.next_attempt(upload) == 1
-        await shop.orders.record(step(placed.order_id, 2, OrderStatus.PAID))
-        assert await shop.reader.next_attempt(upload) == 2
-        second = await shop.place(upload=upload, attempt=2)
-        await shop.orders.record(step(second.order_id, 2, OrderStatus.EXPIRED))
+    async def test_an_upload_can_be_bought_again_once_it_was_paid_or_has_ended(self, open_shop: Shop):
+        upload = await open_shop.upload()
+        assert await next_attempt(open_shop, upload) == 1
+        placed = await open_shop.place(upload=upload)
+        assert await next_attempt(open_shop, upload) == 1
+        await open_shop.orders.record(step(placed.order_id, 2, OrderStatus.PAID))
+        assert await next_attempt(open_shop, upload) == 2
+        second = await open_shop.place(upload=upload, attempt=2)
+        await open_shop.orders.record(step(second.order_id, 2, OrderStatus.EXPIRED))
 
-        assert await shop.reader.next_attempt(upload) == 3
+        assert await next_attempt(open_shop, upload) == 3
         assert second.order_id != placed.order_id
+
+
+async def next_attempt(shop: Shop, upload: str) -> int:
+    attempt, _ = await shop.reader.next_quote(web_request(upload), at=NOW)
+    return attempt
 
 
 async def quote_again(shop: Shop, upload: str, placed: PlacedOrder) -> object:

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from adapters.postgres.engine import counted_round_trips
 from adapters.postgres.inbox import PostgresInbox
+from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.reference_book import PostgresReferenceBook
-from models.inbox import InboxSource, InboxState, NewMessage
+from models.inbox import InboxSource, InboxState, NewMessage, Settlement
 from models.order import OrderStatus, PlacedOrder
 from models.payment import PaymentState
 from models.production import Announcement, PaymentReference, PrintReference, ReferenceKind, ReferenceReading, Submission
@@ -35,8 +36,7 @@ async def test_a_web_order_stays_within_its_budget(shop: Shop):
 
 async def _buy(shop: Shop, upload: str) -> PlacedOrder:
     request = web_request(upload)
-    await shop.reader.next_attempt(upload)
-    await shop.reader.quote(request, at=NOW)
+    await shop.reader.next_quote(request, at=NOW)
     placed = await shop.orders.place(place_order(request))
     await shop.orders.record_checkout(open_checkout(placed), session(placed))
     return placed
@@ -52,11 +52,11 @@ async def _webhook(shop: Shop, placed: PlacedOrder) -> None:
         payload={},
         received_at=NOW,
     )
-    await inbox.receive(received)
+    await PostgresInboxWriter(shop.database).receive(received)
     (message,) = await inbox.claim(at=NOW, limit=10)
     authorized = payment(placed, PaymentState.AUTHORIZED)
     await shop.orders.record_payment(placed.order_id, authorized, step(placed.order_id, 3, OrderStatus.PREPARING))
-    await inbox.settle(message.id, InboxState.DELIVERED, at=NOW)
+    await inbox.settle([Settlement(id=message.id, state=InboxState.DELIVERED)], at=NOW)
 
 
 async def _produce(shop: Shop, placed: PlacedOrder) -> None:

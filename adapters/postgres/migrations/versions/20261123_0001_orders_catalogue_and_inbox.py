@@ -12,7 +12,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # noqa: PLR0915 - it is as long as what it makes
     # Rather fail than queue behind a long query, with every later query queueing behind us.
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute(sa.schema.CreateSequence(sa.Sequence("order_numbers")))
@@ -391,6 +391,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_orders_attention", "orders", ["entered_at"], unique=False, postgresql_where=sa.text("needs_attention"))
     op.create_index(op.f("ix_orders_checkout_session_id"), "orders", ["checkout_session_id"], unique=False)
+    op.create_index(op.f("ix_orders_device_id_placed_at"), "orders", ["device_id", "placed_at"], unique=False)
     op.create_index(op.f("ix_orders_placed_at"), "orders", ["placed_at"], unique=False)
     op.create_index(op.f("ix_orders_status_placed_at"), "orders", ["status", "placed_at"], unique=False)
     op.create_table(
@@ -455,6 +456,9 @@ def upgrade() -> None:
         ["next_due_at"],
         unique=False,
         postgresql_where=sa.text("next_due_at IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_manufacturer_references_manufacturer_id"), "manufacturer_references", ["manufacturer_id"], unique=False
     )
     op.create_index(op.f("ix_manufacturer_references_order_id"), "manufacturer_references", ["order_id"], unique=False)
     op.create_table(
