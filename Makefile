@@ -30,7 +30,7 @@ check: $(VENV)/installed.lock ## Formatting, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-journeys: $(VENV)/installed.lock ## Play whole orders through every real process (minutes)
+journeys: $(VENV)/installed.lock ## Play whole orders through every real process and every fault (minutes)
 	$(BIN)/python -m pytest -m journey --capture=no $(ARGS)
 
 ##@ Now and then

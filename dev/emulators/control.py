@@ -39,11 +39,17 @@ class Controls:
 
     @classmethod
     def open(
-        cls, state_file: Path | None = None, operations: Group[str] | None = None, kinds: Group[str] = tuple(FaultKind)
+        cls,
+        state_file: Path | None = None,
+        operations: Group[str] | None = None,
+        kinds: Group[str] = tuple(FaultKind),
+        *,
+        knows_ids: bool = False,
     ) -> Self:
         store = Store(state_file)
         clock = Clock(store)
-        return cls(store=store, clock=clock, faults=Faults(operations, kinds), ledger=Ledger(store, clock))
+        faults = Faults(operations, kinds, knows_ids=knows_ids)
+        return cls(store=store, clock=clock, faults=faults, ledger=Ledger(store, clock))
 
     async def reset(self) -> None:
         """As if just started with an empty state file."""

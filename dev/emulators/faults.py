@@ -55,18 +55,23 @@ DELIVERY_FAULTS = frozenset({FaultKind.SLOW, FaultKind.DUPLICATE, FaultKind.OUT_
 
 
 class Fault(BaseModel):
-    """One thing that shall go wrong at `operation` ("*" is any), `times` times (None: until deleted), after `after` good ones."""
+    """One thing that shall go wrong at `operation` ("*" is any), `times` times (None: until deleted), after `after` good ones.
+
+    With `about`, only calls whose body names that id (a reference, a device) suffer it or count, so that many orders can be tried
+    at once and none takes what was meant for another.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     operation: str = "*"
     kind: str
+    about: str | None = None
     times: int | None = Field(default=1, ge=1)
     after: int = Field(default=0, ge=0)
     delay_s: float = Field(default=0.0, ge=0)
     status: int | None = Field(default=None, ge=400, le=599)
     detail: Document = Field(default_factory=dict)
-    """What only this emulator understands."""
+    """What only this emulator understands; `retry_after` (seconds) is sent as the header with any HTTP error."""
 
     @property
     def answer_status(self) -> int | None:
@@ -87,13 +92,16 @@ class _Queued:
 class Faults:
     """The queue of faults; an emulator asks it once per operation.
 
-    `operations` and `kinds` are what this emulator consults: a fault that could never happen is refused instead of waiting for
-    ever.
+    `operations` and `kinds` are what this emulator consults, and `knows_ids` says whether it tells what a call is about: a fault
+    that could never happen is refused instead of waiting for ever.
     """
 
-    def __init__(self, operations: Group[str] | None = None, kinds: Group[str] = tuple(FaultKind)) -> None:
+    def __init__(
+        self, operations: Group[str] | None = None, kinds: Group[str] = tuple(FaultKind), *, knows_ids: bool = False
+    ) -> None:
         self._operations = None if operations is None else frozenset(operations)
         self._kinds = frozenset(kinds)
+        self._knows_ids = knows_ids
         self._queue: list[_Queued] = []
 
     def know_operations(self, operations: Group[str]) -> None:
@@ -101,18 +109,22 @@ class Faults:
         self._operations = frozenset(operations)
 
     def add(self, fault: Fault) -> None:
-        """Queue `fault`; ValueError when this emulator knows no such operation or kind."""
+        """Queue `fault`; ValueError when this emulator knows no such operation or kind, or not what its calls are about."""
         if self._operations is not None and fault.operation != "*" and fault.operation not in self._operations:
             raise ValueError(f"unknown operation {fault.operation!r}; known are {sorted(self._operations)}")
         if fault.kind not in self._kinds:
             raise ValueError(f"unknown kind {fault.kind!r}; known are {sorted(self._kinds)}")
+        if fault.about is not None and not self._knows_ids:
+            raise ValueError("this emulator does not tell what a call is about; leave `about` out")
         self._queue.append(_Queued(fault, skip=fault.after, left=fault.times))
 
-    def take(self, operation: str, kinds: Group[str] | None = None) -> Fault | None:
-        """The fault that `operation` shall suffer now, used up; only of `kinds`, when given."""
+    def take(self, operation: str, kinds: Group[str] | None = None, *, ids: Group[str] = ()) -> Fault | None:
+        """The fault that `operation` shall suffer now, used up; only of `kinds`, when given. `ids` is what the call names."""
         for queued in list(self._queue):
             fault = queued.fault
             if fault.operation not in ("*", operation) or (kinds is not None and fault.kind not in kinds):
+                continue
+            if fault.about is not None and fault.about not in ids:
                 continue
             if queued.skip > 0:
                 queued.skip -= 1
@@ -172,4 +184,7 @@ async def suffer(fault: Fault | None, work: Callable[[], Awaitable[Response]], e
     if status is None:
         return LostAnswer(fault.delay_s)
     await asyncio.sleep(fault.delay_s)
-    return error(status)
+    answer = error(status)
+    if "retry_after" in fault.detail:
+        answer.headers["retry-after"] = str(fault.detail["retry_after"])
+    return answer

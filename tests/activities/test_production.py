@@ -10,7 +10,16 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.production import ProductionActivities, uninterrupted
 from models.artwork import PrintFile, sha256_of
-from models.errors import AlreadyExists, IntegrityBroken, MoneyGone, NotYet, OutcomeUnknown, ProviderUnavailable
+from models.errors import (
+    AlreadyExists,
+    IntegrityBroken,
+    MoneyGone,
+    NeedsPerson,
+    NotYet,
+    OutcomeUnknown,
+    ProviderRejected,
+    ProviderUnavailable,
+)
 from models.order import Channel, CheckoutRequest, OrderStatus, PlaceOrder, Transition
 from models.payment import ExpectedMoney, Payment, PaymentState
 from models.production import AnnouncePayment, FindSubmission, PaymentReference, SubmitOrder
@@ -122,9 +131,21 @@ class TestSubmission:
         assert len(references) == len(desk.manufacturer.accepted) == 1
 
     @pytest.mark.parametrize("call", ["order_statuses", "print_queue"])
-    async def test_that_is_known_and_cannot_be_looked_up_has_an_unknown_outcome(self, desk: Desk, call: str) -> None:
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            DOWN,
+            ProviderRejected("No permission to access the current device", provider="manufacturer"),
+            NeedsPerson("the stars are wrong", provider="manufacturer"),
+        ],
+        ids=lambda failure: type(failure).__name__,
+    )
+    async def test_that_is_known_and_cannot_be_looked_up_has_an_unknown_outcome(
+        self, desk: Desk, call: str, failure: Exception
+    ) -> None:
+        """Above all it is no refusal: an operator who cancels a refused order gives the money back."""
         await desk.submit()
-        desk.manufacturer.faults.fail(call, DOWN)
+        desk.manufacturer.faults.fail(call, failure)
         with pytest.raises(OutcomeUnknown):
             await desk.submit()
 

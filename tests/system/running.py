@@ -5,10 +5,11 @@ processes or real servers on loopback; only the customer, the packer and the car
 """
 
 import base64
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -45,8 +46,10 @@ STOCK = 50
 """Of every shell in every machine."""
 
 
-def settings_for(database_url: str, temporal_address: str, namespace: str, urls: dict[str, str]) -> Settings:
-    """A test installation, everything of which is at `urls`."""
+def settings_for(
+    database_url: str, temporal_address: str, namespace: str, urls: dict[str, str], manufacturer: Mapping[str, Any] | None = None
+) -> Settings:
+    """A test installation, everything of which is at `urls`; `manufacturer` changes the settings of that group."""
     return Settings.model_validate(
         {
             "environment": "test",
@@ -66,6 +69,7 @@ def settings_for(database_url: str, temporal_address: str, namespace: str, urls:
                 "default_device_id": DEFAULT_DEVICE,
                 "partner_keys": PARTNER_KEY,
                 "timeout": "5s",
+                **(manufacturer or {}),
             },
             "storage": {
                 "endpoint_url": urls["s3"],
@@ -92,16 +96,24 @@ async def new_namespace(address: str, name: str) -> None:
 
 
 @asynccontextmanager
-async def running(database_url: str, temporal_address: str, namespace: str, folder: Path) -> AsyncIterator[World]:
-    """The whole shop while the block lasts."""
+async def running(
+    database_url: str,
+    temporal_address: str,
+    namespace: str,
+    folder: Path,
+    *,
+    manufacturer: Mapping[str, Any] | None = None,
+    partner: Mapping[str, Any] | None = None,
+) -> AsyncIterator[World]:
+    """The whole shop while the block lasts; `manufacturer` changes our settings of it, `partner` those of the emulated one."""
     api_url = f"http://{HOST}:{free_port()}"
     async with AsyncExitStack() as stack:
         await new_namespace(temporal_address, namespace)
         urls = {"api": api_url}
-        emulators = dict(_emulators(api_url, folder))
+        emulators = dict(_emulators(api_url, folder, partner or {}))
         for name, app in emulators.items():
             urls[name] = await stack.enter_async_context(serving(app))
-        settings = settings_for(database_url, temporal_address, namespace, urls)
+        settings = settings_for(database_url, temporal_address, namespace, urls, manufacturer)
         client = await connect(settings.temporal)
         worker, rows = [Database.connect_to(settings.database, application_name=name) for name in ("worker", "rows")]
         for database in (worker, rows):
@@ -138,7 +150,7 @@ def _app(settings: Settings, clock: MovableClock) -> FastAPI:
     return create_app(settings, clock=clock)
 
 
-def _emulators(api_url: str, folder: Path) -> Iterable[tuple[str, FastAPI]]:
+def _emulators(api_url: str, folder: Path, partner: Mapping[str, Any]) -> Iterable[tuple[str, FastAPI]]:
     yield (
         "stripe",
         create_stripe(
@@ -153,17 +165,20 @@ def _emulators(api_url: str, folder: Path) -> Iterable[tuple[str, FastAPI]]:
     yield (
         "manufacturer",
         create_manufacturer(
-            ManufacturerEmulatorSettings(
-                account="account",
-                password="password",
-                fixed_key="key",
-                payment_callback_url=f"{api_url}{PAYMENT_CALLBACK}",
-                order_callback_url=f"{api_url}{ORDER_CALLBACK}",
-                devices=devices(),
-                stock_per_shell=STOCK,
-                print_step=timedelta(milliseconds=10),
-                payment_echo_after=timedelta(milliseconds=10),
-                callback_interval=timedelta(milliseconds=50),
+            ManufacturerEmulatorSettings.model_validate(
+                {
+                    "account": "account",
+                    "password": "password",
+                    "fixed_key": "key",
+                    "payment_callback_url": f"{api_url}{PAYMENT_CALLBACK}",
+                    "order_callback_url": f"{api_url}{ORDER_CALLBACK}",
+                    "devices": devices(),
+                    "stock_per_shell": STOCK,
+                    "print_step": timedelta(milliseconds=10),
+                    "payment_echo_after": timedelta(milliseconds=10),
+                    "callback_interval": timedelta(milliseconds=50),
+                    **partner,
+                }
             )
         ),
     )

@@ -155,7 +155,7 @@ class World:
         await self.stripe.release_webhooks()
         await self.manufacturer.call("PUT", "/clock", {"frozen": False})
         for device in await self.manufacturer.call("GET", "/devices"):
-            await self.manufacturer.call("PUT", f"/devices/{device}", {"online": True})
+            await self.manufacturer.call("PUT", f"/devices/{device}", {"online": True, "permitted": True})
         api = self.settings.image_link.public_base_url
         urls = {"payment_callback_url": f"{api}{PAYMENT_CALLBACK}", "order_callback_url": f"{api}{ORDER_CALLBACK}"}
         await self.manufacturer.call("PUT", "/callbacks", urls)

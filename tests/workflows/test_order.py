@@ -158,6 +158,20 @@ class TestHistory:
         await shop.env.sleep(timedelta(days=7))
         assert len((await shop.handle.fetch_history()).events) - before < 30
 
+    async def test_hardly_grows_in_a_week_in_which_the_machine_tells_something_now_and_then(self, shop: Shop) -> None:
+        """It is silent for three days, tells that the case is printed, tells it again, and does not give it out."""
+        await shop.accepted()
+        await shop.env.sleep(timedelta(minutes=1))  # the money is taken after the acceptance, which is no waiting
+        before = len((await shop.handle.fetch_history()).events)
+        await shop.env.sleep(timedelta(days=3))
+        await shop.machine_says(ProductionStage.PRINTED, ManufacturerOrderStatus.PRINTED)
+        await shop.env.sleep(timedelta(days=3))
+        await shop.machine_says(ProductionStage.PRINTED, ManufacturerOrderStatus.PRINTED)
+        await shop.env.sleep(timedelta(days=1))
+        added = len((await shop.handle.fetch_history()).events) - before
+        assert OrderStatus.PRINTED in shop.story
+        assert added < 30
+
     async def test_hardly_grows_while_the_machine_tells_old_news(self, shop: Shop) -> None:
         """A signal and its workflow task, four events, and nothing else."""
         await shop.accepted()

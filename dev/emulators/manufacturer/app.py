@@ -38,10 +38,12 @@ from dev.emulators.manufacturer.wire import (
     Refusal,
     check_guide_signature,
     check_interface_signature,
+    ids_in,
     parse_body,
     references,
     refused,
     success,
+    texts_in,
 )
 
 BASE_PATH = "/mobileShell/en"
@@ -85,6 +87,7 @@ class ManufacturerEmulator:
             settings.state_file,
             operations=[*ON_FIELDS, *ON_REFERENCES, UPLOAD, *OPERATIONS],
             kinds=[*HTTP_FAULTS, *CALLBACK_FAULTS, *REFUSALS, REFUSED_IN_OTHER_WORDS],
+            knows_ids=True,
         )
         self.records = Records(self.controls.store)
         self.agenda = Agenda(self.controls.clock)
@@ -115,7 +118,8 @@ class ManufacturerEmulator:
         async def work() -> Response:
             return await self._answer(request, operation)
 
-        return await suffer(self.controls.faults.take(operation, HTTP_FAULTS), work, _broken)
+        ids = ids_in(await request.body()) if operation != UPLOAD else frozenset[str]()
+        return await suffer(self.controls.faults.take(operation, HTTP_FAULTS, ids=ids), work, _broken)
 
     async def uploaded(self, request: Request) -> Response:
         """Serve an uploaded picture."""
@@ -137,7 +141,7 @@ class ManufacturerEmulator:
         if operation not in ON_FIELDS and operation not in ON_REFERENCES:
             raise Refusal("not found", NOT_FOUND)
         body = await self._authenticated_body(request, operation)
-        self._refuse_if_ordered(operation)
+        self._refuse_if_ordered(operation, texts_in(body))
         if operation in ON_FIELDS:
             return ON_FIELDS[operation](self.partner, Fields(body))
         return ON_REFERENCES[operation](self.partner, references(body, self.settings.dialect))
@@ -170,7 +174,7 @@ class ManufacturerEmulator:
             file = form.get("file")
             if not isinstance(file, UploadFile) or fields.get("type") != UPLOAD_TYPE:
                 raise Refusal("parameter error: file or type", PARAMETERS_WRONG)
-            self._refuse_if_ordered(UPLOAD)
+            self._refuse_if_ordered(UPLOAD, frozenset())
             content = await file.read()
             sha256 = hashlib.sha256(content).hexdigest()
             name = f"{sha256}-{file.filename}"
@@ -178,8 +182,8 @@ class ManufacturerEmulator:
         self.controls.ledger.append("file_uploaded", name=name, sha256=sha256, byte_count=len(content))
         return f"{request.base_url}uploads/{name}"
 
-    def _refuse_if_ordered(self, operation: str) -> None:
-        fault = self.controls.faults.take(operation, [*REFUSALS, REFUSED_IN_OTHER_WORDS])
+    def _refuse_if_ordered(self, operation: str, ids: frozenset[str]) -> None:
+        fault = self.controls.faults.take(operation, [*REFUSALS, REFUSED_IN_OTHER_WORDS], ids=ids)
         if fault is None:
             return
         if fault.kind == REFUSED_IN_OTHER_WORDS:

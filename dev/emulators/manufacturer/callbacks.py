@@ -15,6 +15,7 @@ from dev.emulators.faults import Fault, FaultKind
 from dev.emulators.manufacturer.agenda import Agenda
 from dev.emulators.manufacturer.records import Delivery, Records
 from dev.emulators.manufacturer.settings import ManufacturerEmulatorSettings
+from dev.emulators.manufacturer.wire import texts_in
 
 Operation = Literal["payment_callback", "order_callback"]
 Body = list[dict[str, Any]] | dict[str, Any]
@@ -58,7 +59,7 @@ class CallbackSender:
         """Queue one callback for delivery at ``at``, unless a fault says otherwise."""
         if self.urls[operation] is None:
             return
-        fault = self._controls.faults.take(operation, CALLBACK_FAULTS)
+        fault = self._controls.faults.take(operation, CALLBACK_FAULTS, ids=texts_in(body))
         kind = fault.kind if fault else None
         if kind == LOST:
             self._controls.ledger.append("callback_lost", callback=operation, body=body)

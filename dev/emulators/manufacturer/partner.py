@@ -269,12 +269,12 @@ class Partner:
 
     def _device(self, fields: Fields) -> str:
         device_id = fields.text("device_id")
-        if device_id not in self._records.devices():
+        if not self._records.is_permitted(device_id):
             raise Refusal(NO_PERMISSION)
         return device_id
 
     def _available_device(self, device_id: str) -> None:
-        if device_id not in self._records.devices():
+        if not self._records.is_permitted(device_id):
             raise Refusal(NO_PERMISSION)
         if not self._records.is_online(device_id):
             raise Refusal(DEVICE_UNAVAILABLE)

@@ -117,11 +117,19 @@ class Records:
     def add_device(self, device_id: str, stock: dict[str, int]) -> None:
         """Set up a machine with its stock by shell id; a machine that is known already stays as it is."""
         if device_id not in self._devices:
-            self._devices.put(device_id, {"online": True, "stock": stock})
+            self._devices.put(device_id, {"online": True, "permitted": True, "stock": stock})
 
     def devices(self) -> dict[str, dict[str, Any]]:
-        """``{device id: {"online": bool, "stock": {shell id: pieces}}}``."""
+        """``{device id: {"online": bool, "permitted": bool, "stock": {shell id: pieces}}}``."""
         return dict(self._devices.items())
+
+    def is_permitted(self, device_id: str) -> bool:
+        """Whether the machine exists and is bound to our account."""
+        device = self._devices.get(device_id)
+        return device is not None and bool(device.get("permitted", True))
+
+    def set_permitted(self, device_id: str, *, permitted: bool) -> None:
+        self._devices.put(device_id, {**self.devices()[device_id], "permitted": permitted})
 
     def is_online(self, device_id: str) -> bool:
         return bool(self.devices()[device_id]["online"])

@@ -28,9 +28,10 @@ class OrderState(_Command):
 
 
 class Device(_Command):
-    """Whether a machine answers."""
+    """Whether a machine answers, and whether it is bound to our account; what is not said stays as it is."""
 
-    online: bool
+    online: bool | None = None
+    permitted: bool | None = None
 
 
 class Stock(_Command):
@@ -139,7 +140,11 @@ def _add_devices(router: APIRouter, emulator: "ManufacturerEmulator") -> None:
 
     @router.put("/devices/{device_id}")
     async def set_device(device_id: str, device: Device) -> dict[str, Any]:
-        records.set_online(known(device_id), online=device.online)
+        known(device_id)
+        if device.permitted is not None:
+            records.set_permitted(device_id, permitted=device.permitted)
+        if device.online is not None:
+            records.set_online(device_id, online=device.online)
         if device.online:
             emulator.queue.wake(device_id)
         return records.devices()[device_id]

@@ -7,6 +7,7 @@ written independently of the client's encoder on purpose; an emulator that share
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -18,6 +19,10 @@ NOT_FOUND = 404
 METHOD_WRONG = 405
 MEDIA_TYPE_WRONG = 415
 REFUSED = 500
+
+
+_WHOLE = re.compile(r"-?\d{1,9}")
+_AMOUNT = re.compile(r"\d{1,9}(\.\d{1,2})?")
 
 
 class Refusal(Exception):
@@ -52,13 +57,37 @@ def parse_body(raw: bytes) -> Any:
     """Parse a JSON body, keeping number lexemes; raises Refusal for broken text, nulls and repeated keys."""
     try:
         body = json.loads(
-            raw, parse_int=Lexeme, parse_float=Lexeme, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats
+            raw.decode(),
+            parse_int=Lexeme,
+            parse_float=Lexeme,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_without_repeats,
         )
-    except ValueError as error:
+        _refuse_nulls(body)
+        # An escaped half of a surrogate pair is JSON, yet no text: nobody can say which bytes were signed.
+        for text in texts_in(body):
+            text.encode()
+    except (ValueError, RecursionError) as error:
         msg = "parameter format error"
         raise Refusal(msg, PARAMETERS_WRONG) from error
-    _refuse_nulls(body)
     return body
+
+
+def ids_in(raw: bytes) -> frozenset[str]:
+    """What a call names, for faults that are meant for one order or machine; nothing of a body that cannot be read."""
+    try:
+        return texts_in(parse_body(raw))
+    except Refusal:
+        return frozenset()
+
+
+def texts_in(body: Any) -> frozenset[str]:
+    """Every key and text of a body, and the parts of those that are several ids joined by commas."""
+    if isinstance(body, dict):
+        return frozenset[str]().union(body, *map(texts_in, body.values()))
+    if isinstance(body, list):
+        return frozenset[str]().union(*map(texts_in, body))
+    return frozenset({body, *body.split(",")}) if isinstance(body, str) else frozenset()
 
 
 def check_guide_signature(body: Any, fixed_key: str) -> None:
@@ -74,8 +103,15 @@ def check_interface_signature(body: Any, sign: str | None, *, system_name: str, 
     fields = body[0] if isinstance(body, list) and body else body
     signed = ""
     if isinstance(fields, dict):
-        signed = "".join(fields[key] for key in sorted(fields, key=_code_units) if isinstance(fields[key], str))
+        signed = "".join(_signed(fields[key]) for key in sorted(fields, key=_code_units))
     _compare(signed + system_name + fixed_key, sign)
+
+
+def _signed(value: Any) -> str:
+    """What of a field is signed: its text or the writing of its number; nothing of an array or an object."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else ""
 
 
 class Fields:
@@ -100,14 +136,14 @@ class Fields:
     def whole(self, name: str) -> int:
         """A required JSON integer."""
         value = self._body.get(name)
-        if not isinstance(value, Lexeme) or not value.lstrip("-").isdigit():
+        if not isinstance(value, Lexeme) or not _WHOLE.fullmatch(value):
             raise _bad_parameter(name)
         return int(value)
 
     def amount(self, name: str) -> str:
-        """A required JSON number without exponent and not below zero, in its own writing."""
+        """A required amount of money: a JSON number without exponent, not below zero, in its own writing."""
         value = self._body.get(name)
-        if not isinstance(value, Lexeme) or not value.replace(".", "", 1).isdigit():
+        if not isinstance(value, Lexeme) or not _AMOUNT.fullmatch(value):
             raise _bad_parameter(name)
         return str(value)
 

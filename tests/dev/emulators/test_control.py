@@ -113,6 +113,16 @@ class TestFaults:
         with pytest.raises(ValueError, match="unknown"):
             Faults(operations={"capture"}).add(fault)
 
+    def test_a_fault_about_one_id_leaves_every_other_call_alone(self):
+        faults = Faults(knows_ids=True)
+        faults.add(Fault(operation="ask", kind="down", about="OREN1", after=1))
+        taken = [faults.take("ask", ids=ids) is not None for ids in ((), {"OREN2"}, {"OREN1", "OREN2"}, {"OREN2"}, {"OREN1"})]
+        assert taken == [False, False, False, False, True]
+
+    def test_a_fault_about_an_id_is_refused_where_nobody_tells_what_a_call_is_about(self):
+        with pytest.raises(ValueError, match="about"):
+            Faults().add(Fault(kind="down", about="OREN1"))
+
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
@@ -154,6 +164,12 @@ class TestOverHttp:
         assert bool((await client.get("/_emulator/ledger")).json()) is work_done
         assert (await client.get("/_emulator/faults")).json() == []
         assert (await client.post("/work")).json() == {"ok": True}
+
+    async def test_a_refusal_can_say_when_to_come_back(self, client: httpx.AsyncClient):
+        fault = {"kind": "http_error", "status": 429, "detail": {"retry_after": 7}}
+        await client.post("/_emulator/faults", json=fault)
+        answer = await client.post("/work")
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
 
     @pytest.mark.parametrize(("kind", "work_done"), [("answer_lost", True), ("down", False)])
     async def test_a_lost_connection_is_an_error_at_the_client(self, client: httpx.AsyncClient, kind: str, work_done: bool):

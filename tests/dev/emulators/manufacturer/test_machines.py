@@ -1,6 +1,7 @@
 """What the emulated manufacturer does by itself: machines print, payments are echoed, callbacks repeat until acknowledged."""
 
 import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,17 @@ class TestPrinting:
         await partner.later(1)
         assert (await partner.status("OREN260101000001"), await partner.status("OREN260101000002")) == (11, 8)
 
+    async def test_two_machines_print_side_by_side_and_number_their_own_queues(self, partner: Caller):
+        for number in (1, 2):
+            await partner.paid(f"PYEN26010100000{number}")
+            fields = {"third_pay_id": f"PYEN26010100000{number}", "device_id": f"DEV00000000{number}"}
+            assert (await partner.order(f"OREN26010100000{number}", **fields))["data"]["queue_no"] == "001"
+        await partner.later(3)
+        assert (await partner.status("OREN260101000001"), await partner.status("OREN260101000002")) == (11, 11)
+        for number in (1, 2):
+            queue = (await partner("order/printList", {"device_id": f"DEV00000000{number}"}))["data"]
+            assert [item["third_id"] for item in queue] == [f"OREN26010100000{number}"]
+
     async def test_the_last_shell_is_printed_once(self, partner: Caller):
         """Two orders are accepted for one shell; the second fails when the robot finds none."""
         await partner.control("PUT", "devices/DEV000000001/stock", {"mobile_shell_id": "MS102509090019", "stock": 1})
@@ -127,6 +139,13 @@ class TestPrinting:
         await partner.control("PUT", f"orders/{ORDER}/status", {"status": 14})
         await partner.later(10)
         assert shop.order_statuses() == [14]
+
+    async def test_a_state_can_go_backwards_for_whoever_asks_too(self, partner: Caller, shop: Shop):
+        await partner.paid()
+        await partner.order()
+        await partner.later(10)
+        await partner.control("PUT", f"orders/{ORDER}/status", {"status": 8})
+        assert (await partner("order/getOrderStatus", {"third_id": ORDER}))["data"] == [{"third_id": ORDER, "status": 8}]
 
     async def test_with_a_running_clock_everything_happens_by_itself(self, start: Start, shop: Shop):
         async with start(frozen=False, print_step=0.02, payment_echo_after=0.01) as partner:
@@ -177,6 +196,29 @@ class TestDelivery:
         assert len(shop.callbacks) == 11
         assert [entry["attempts"] for entry in await partner.control("GET", "ledger?operation=callback_given_up")] == [11]
 
+    async def test_repeats_come_five_to_ten_seconds_apart_by_the_emulators_clock(self, partner: Caller, shop: Shop):
+        shop.acknowledgement = {"code": 500}
+        await partner.paid()
+        arrivals: list[int] = []
+        for second in range(120):
+            await partner.later(1)
+            arrivals += [second] * (len(shop.callbacks) - len(arrivals))
+        pauses = [later - earlier for earlier, later in itertools.pairwise(arrivals)]
+        assert len(pauses) == 10
+        assert (min(pauses), max(pauses)) == (5, 10)
+
+    async def test_a_shop_that_comes_back_in_time_loses_nothing_and_one_that_is_late_is_never_told(
+        self, partner: Caller, shop: Shop
+    ):
+        for number, back_after in ((1, 40), (2, 600)):
+            shop.reset()
+            shop.acknowledgement = {"code": 500}
+            await partner.paid(f"PYEN26010100000{number}")
+            await partner.later(back_after)
+            shop.reset()
+            await partner.later(600)
+            assert len(shop.callbacks) == (1 if number == 1 else 0)
+
     async def test_an_acknowledged_callback_is_not_repeated(self, partner: Caller, shop: Shop):
         await partner.paid()
         await partner.later(600)
@@ -218,6 +260,13 @@ class TestDelivery:
 
 
 class TestDeliveryFaults:
+    async def test_a_callback_of_one_order_goes_wrong_and_those_of_others_do_not(self, partner: Caller, shop: Shop):
+        await partner.fault("payment_callback", "lost", about="PYEN260101000002")
+        for number in (1, 2, 3):
+            await partner.paid(f"PYEN26010100000{number}")
+        await partner.later(60)
+        assert [body["third_id"] for _, body in shop.callbacks] == ["PYEN260101000001", "PYEN260101000003"]
+
     @pytest.mark.parametrize(
         ("kind", "fields", "expected"),
         [

@@ -84,6 +84,11 @@ class Caller:
         sign = hashlib.md5(f"{values}mobileShellEXAMPLE-FIXED-VALUE".encode()).hexdigest()
         return {"sign": sign, "req_source": "en"} | ({"authorization": self.token} if self.token else {})
 
+    async def log_in(self) -> None:
+        """What the interface dialect wants first."""
+        login = await self("user/login", {"account": "EXAMPLE-ACCOUNT", "password": "EXAMPLE-PASSWORD"})
+        self.token = login["data"]["token"]
+
     async def control(self, method: str, path: str, body: Any = None) -> Any:
         response = await self.http.request(method, f"/_emulator/{path}", json=body)
         return response.json() if response.content else None
@@ -104,7 +109,8 @@ class Caller:
         assert (await self.pay(third_id))["code"] == 200
         assert (await self("order/payStatus", {"third_id": third_id, "status": 3}))["code"] == 200
 
-    async def order(self, third_id: str = "OREN260101000001", **changes: Any) -> dict[str, Any]:
+    async def order(self, third_id: str | None = "OREN260101000001", **changes: Any) -> dict[str, Any]:
+        """Order a print, but for `changes`; a field that is None is left out."""
         body = {
             "third_pay_id": "PYEN260101000001",
             "third_id": third_id,
@@ -113,7 +119,8 @@ class Caller:
             "pic": self.picture_url,
             "device_id": DEVICE,
         }
-        return await self("order/orderData", body | changes)
+        changed = {name: value for name, value in {**body, **changes}.items() if value is not None}
+        return await self("order/orderData", changed)
 
     async def status(self, third_id: str = "OREN260101000001") -> int:
         status: int = (await self.control("GET", f"orders/{third_id}"))["status"]
