@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -229,6 +230,12 @@ class R2Store:
             reason.add_note(f"the upload {upload_id} could not be abandoned: {error}")
 
 
+@cache
+def _session() -> aioboto3.Session:
+    """What botocore knows of S3 takes 60 ms of processor time to read; once is enough for a process."""
+    return aioboto3.Session()
+
+
 @asynccontextmanager
 async def open_store(settings: StorageSettings) -> AsyncIterator[R2Store]:
     """Open the store. One for each process: it holds the connections."""
@@ -243,7 +250,7 @@ async def open_store(settings: StorageSettings) -> AsyncIterator[R2Store]:
         response_checksum_validation="when_required",
         max_pool_connections=_CONNECTIONS,
     )
-    async with aioboto3.Session().client(
+    async with _session().client(
         "s3",
         endpoint_url=settings.endpoint_url,
         region_name=settings.region,

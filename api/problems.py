@@ -4,6 +4,9 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from fastapi.openapi.constants import REF_TEMPLATE
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -20,9 +23,21 @@ def title_of(status: int) -> str:
         return "Error"
 
 
-_MODELS: dict[int, Any] = {402: RefusalProblem, 409: RefusalProblem, 422: RefusalProblem | ValidationProblem}
+_MODELS: dict[int, tuple[type[Problem], ...]] = {
+    402: (RefusalProblem,),
+    409: (RefusalProblem,),
+    422: (RefusalProblem, ValidationProblem),
+}
 
-NOT_UNDERSTOOD: dict[int | str, dict[str, Any]] = {422: {"model": ValidationProblem, "description": title_of(422)}}
+
+def _declare(status: int, models: tuple[type[Problem], ...]) -> dict[str, Any]:
+    """Refer to the schemas by name: with `model`, every app would build validators of every error of every route."""
+    references = [{"$ref": REF_TEMPLATE.format(model=model.__name__)} for model in models]
+    schema = references[0] if len(references) == 1 else {"anyOf": references}
+    return {"content": {PROBLEM_JSON: {"schema": schema}}, "description": title_of(status)}
+
+
+NOT_UNDERSTOOD: dict[int | str, dict[str, Any]] = {422: _declare(422, (ValidationProblem,))}
 """What every route may answer to a request that does not have its shape."""
 
 
@@ -56,4 +71,12 @@ async def send_problem(response: Response, scope: Scope, receive: Receive, send:
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Declare the error statuses of a route: `responses=problems(404, 503)`."""
-    return {status: {"model": _MODELS.get(status, Problem), "description": title_of(status)} for status in statuses}
+    return {status: _declare(status, _MODELS.get(status, (Problem,))) for status in statuses}
+
+
+def problem_schemas() -> dict[str, Any]:
+    """Return the schemas that the declarations refer to, by name."""
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (model, "serialization") for model in (Problem, RefusalProblem, ValidationProblem)
+    ]
+    return dict(models_json_schema(modes, ref_template=REF_TEMPLATE)[1]["$defs"])

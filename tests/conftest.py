@@ -7,7 +7,7 @@ its own, because every test has another loop; a test connects in its own loop an
 import io
 import ipaddress
 import socket
-import tempfile
+import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -29,6 +29,7 @@ from dev.postgres import Postgres
 from dev.process import free_port
 from dev.supervisor import Service, Supervisor
 from dev.temporal import temporal_service
+from tests.memory import temporary_folder
 from workflows.attributes import SEARCH_ATTRIBUTES
 
 
@@ -67,11 +68,18 @@ def _loopback_only() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test speaks TLS: httpx would parse the machine's whole CA bundle, 50 ms of processor time, for every client."""
+def _no_certificates() -> Iterator[None]:
+    """No test speaks TLS, and every client of httpx, Stripe and S3 would parse a whole CA bundle: 10 to 50 ms of processor time.
+
+    A test that does speak it trusts nobody, and fails.
+    """
+
+    def load_nothing(self: ssl.SSLContext, *args: Any, **kwargs: Any) -> None:
+        """Trust nobody."""
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SSL_CERT_FILE", raising=False)
-        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("no-certificates")))
+        patch.setattr(ssl.SSLContext, "load_verify_locations", load_nothing)
+        patch.setattr(ssl.SSLContext, "load_default_certs", load_nothing)
         yield
 
 
@@ -99,8 +107,7 @@ class Infrastructure:
 
 @pytest.fixture(scope="session")
 def infrastructure() -> Iterator[Infrastructure]:
-    with tempfile.TemporaryDirectory(prefix="pimpmycase-tests-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         folder.chmod(0o711)  # as root, PostgreSQL runs as another account and must get through
         with (
             Guard(log=folder / "guard.log") as guard,

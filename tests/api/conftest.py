@@ -22,6 +22,7 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.production import ProductionActivities
 from adapters.links import SignedImageLinks
+from adapters.postgres import inbox_writer
 from adapters.postgres.engine import Database
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.seed import seed
@@ -56,6 +57,12 @@ def seeded_template(infrastructure: Infrastructure, postgres: Postgres, migrated
 
     infrastructure.portal.call(make)
     return name
+
+
+@pytest.fixture(autouse=True)
+def _no_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody waits for waits for no company either: a test sends one message after the other, and each would take 200 ms."""
+    monkeypatch.setattr(inbox_writer, "COMPANY", timedelta(0))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateHandle, WorkflowUpdateStage
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.testing import WorkflowEnvironment
@@ -242,10 +243,20 @@ class Shop:
         await self.pay(capture_before=capture_before)
 
     async def accepted(self, **changes: Any) -> None:
-        """An order that the manufacturer has accepted, and that is paid."""
+        """An order that the manufacturer has accepted, and that knows that it is paid: the gateway knows it a moment earlier."""
         await self.place_and_pay(**changes)
         await self.report_payment()
         await self.until(lambda: f"pi_{self.gateway.session.session_id}" in self.gateway.captured)
+        for _ in range(2_000):
+            if " captured\n" in await self.details():
+                return
+            await self.env.sleep(timedelta(milliseconds=20))
+        raise AssertionError(f"captured, and the order never heard of it: {self.story}")
+
+    async def details(self) -> str:
+        """What the workflow itself tells a person who looks at it."""
+        metadata = await self.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return str(metadata.current_details)
 
     async def result(self, *, step: timedelta = timedelta(hours=1)) -> OrderResult:
         """How the order ends, however long that takes."""
