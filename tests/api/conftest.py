@@ -3,7 +3,7 @@
 import base64
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.artwork import ArtworkActivities
@@ -32,6 +33,7 @@ from config.groups import DatabaseSettings
 from config.settings import Settings
 from config.temporal import connect
 from dev.postgres import Postgres
+from models.order import order_workflow_id
 from tests.api.world import API, NOW, PARTNER_KEYS, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore, upload
 from tests.conftest import Infrastructure
 from tests.fakes.gateway import FakeGateway
@@ -215,6 +217,12 @@ class Shop:
     def pay(self, session_id: str) -> None:
         self.gateway.pay(session_id, capture_before=datetime.now(UTC) + timedelta(days=7))
 
+    async def close(self) -> None:
+        """End what is still open: all tests share the queues of printers and manufacturer, where the next one would serve it."""
+        for order in await self.orders():
+            with suppress(RPCError):
+                await self.client.get_workflow_handle(order_workflow_id(order["id"])).terminate()
+
     @asynccontextmanager
     async def production(self) -> AsyncIterator[None]:
         """Serve the task queues of print files and of the manufacturer while the block lasts."""
@@ -256,4 +264,6 @@ async def shop(
         running(settings, clock, database=database, temporal=client, store=store, task_queue=task_queue) as app,
         browser_of(app) as browser,
     ):
-        yield Shop(browser, client, database, store, gateway, FakeManufacturer())
+        shop = Shop(browser, client, database, store, gateway, FakeManufacturer())
+        yield shop
+        await shop.close()
