@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 
 from api.delivery import InboxDrainer, is_awaited
 from models.inbox import InboxMessage, InboxSource, InboxState, Settlement
+from models.tracking import NewTask
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,6 +38,9 @@ class ListedInbox:
         return None
 
     async def has_ended(self, order_id: UUID) -> bool:
+        return False
+
+    async def record_dispute(self, task: NewTask, *, disputed: int, is_over: bool) -> bool:
         return False
 
     async def make_due(self, reference: str, *, at: datetime) -> bool:
@@ -78,6 +82,7 @@ async def test_an_order_that_is_slow_to_take_the_news_is_told_again() -> None:
         ("checkout.session.completed", True),
         ("refund.updated", True),
         ("checkout.session.async_payment_succeeded", True),
+        ("charge.dispute.created", True),
         ("payment_intent.created", False),
     ],
 )
