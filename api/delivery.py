@@ -194,6 +194,7 @@ class InboxDrainer:
     async def _make_due(self, message: InboxMessage) -> tuple[InboxState, str]:
         """A callback is a hint, never a proof: the manufacturer is asked about what it names."""
         if message.reference is None or not await self._inbox.make_due(message.reference, at=self._clock()):
+            log.warning("a callback names nothing that we know", kind=message.kind)
             return InboxState.UNMATCHED, "a reference that we never gave out"
         return InboxState.DELIVERED, ""
 
