@@ -39,6 +39,7 @@ from models.production import (
     Submission,
 )
 from models.stock import Findings, StockCount, StockedBrand
+from models.tracking import NewTask
 
 
 class PaymentGateway(Protocol):
@@ -263,6 +264,9 @@ class Inbox(Protocol):
 
     async def has_ended(self, order_id: UUID) -> bool:
         """Say whether the order is over; this is known for longer than Temporal keeps its history."""
+
+    async def record_dispute(self, task: NewTask, *, disputed: int, is_over: bool) -> bool:
+        """Write how much of the order's money (minor units) is disputed now, and open the task; False if it was opened before."""
 
     async def make_due(self, reference: str, *, at: datetime) -> bool:
         """Have the poller ask about a PYEN or OREN now; False for one that we never gave out."""

@@ -19,6 +19,7 @@ from models.errors import ProviderUnavailable
 from models.inbox import InboxMessage, InboxSource, InboxState, Settlement
 from models.order import order_workflow_id
 from models.payment import PaymentReport
+from models.tracking import NewTask, TaskKind
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
 
@@ -44,11 +45,15 @@ REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed", 
 """Stripe's event types that make a refund look at itself."""
 ALARMING = frozenset({"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"})
 """Cards and wallets never settle later: such an event means that a payment method is on which must not be."""
+DISPUTE_EVENTS = frozenset({"charge.dispute.created", "charge.dispute.closed"})
+"""Stripe's event types that are a person's business, however long ago the order ended."""
+DISPUTES_GIVEN_UP = frozenset({"won", "warning_closed"})
+"""Stripe's words for a dispute that takes nothing from us. Source: https://docs.stripe.com/api/disputes/object."""
 
 
 def is_awaited(kind: str) -> bool:
     """Whether anything follows from a Stripe event of this type; all others are only written down."""
-    return kind in PAYMENT_FACTS or kind in REFUND_EVENTS or kind in ALARMING
+    return kind in PAYMENT_FACTS or kind in REFUND_EVENTS or kind in ALARMING or kind in DISPUTE_EVENTS
 
 
 class InboxDrainer:
@@ -108,6 +113,8 @@ class InboxDrainer:
                 return await self._report_payment(message)
             case InboxSource.STRIPE if message.kind in REFUND_EVENTS:
                 return await self._report_refund(message)
+            case InboxSource.STRIPE if message.kind in DISPUTE_EVENTS:
+                return await self._record_dispute(message)
             case InboxSource.MANUFACTURER:
                 return await self._make_due(message)
             case _:
@@ -164,9 +171,30 @@ class InboxDrainer:
             return InboxState.RECORDED, "the refund had ended"
         return InboxState.DELIVERED, ""
 
+    async def _record_dispute(self, message: InboxMessage) -> tuple[InboxState, str]:
+        """Have a person answer it; the order, which may have ended long ago, is not told and starts nothing."""
+        order_id = await self._order_of(message)
+        if order_id is None:
+            return InboxState.RECORDED, "not a payment of ours"
+        dispute = message.payload["data"]["object"]
+        task = NewTask(
+            kind=TaskKind.DISPUTE,
+            subject=dispute["id"],
+            order_id=order_id,
+            amount=dispute["amount"],
+            currency=dispute["currency"],
+            note=f"disputed ({dispute['reason']}): answer it in Stripe's Dashboard",
+            opened_at=message.received_at,
+        )
+        disputed = 0 if dispute["status"] in DISPUTES_GIVEN_UP else task.amount
+        if await self._inbox.record_dispute(task, disputed=disputed, is_over=message.kind == "charge.dispute.closed"):
+            log.error("a customer disputes a charge", order_id=str(order_id), dispute=task.subject, amount=task.amount)
+        return InboxState.DELIVERED, ""
+
     async def _make_due(self, message: InboxMessage) -> tuple[InboxState, str]:
         """A callback is a hint, never a proof: the manufacturer is asked about what it names."""
         if message.reference is None or not await self._inbox.make_due(message.reference, at=self._clock()):
+            log.warning("a callback names nothing that we know", kind=message.kind)
             return InboxState.UNMATCHED, "a reference that we never gave out"
         return InboxState.DELIVERED, ""
 

@@ -13,17 +13,30 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    Priority,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import TryAgain, from_temporal
 from api.handles import order_handle
-from models.order import Checkout, CheckoutRequest, OrderInput, Quote, order_workflow_id
+from models.order import Channel, Checkout, CheckoutRequest, OrderInput, Quote, order_workflow_id
 from models.payment import PaymentReport, PaymentView
 from workflows.attributes import CHANNEL, MACHINE_ID
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
+
+PRIORITIES = {
+    Channel.MACHINE: Priority(priority_key=1),
+    Channel.APP: Priority(priority_key=2),
+    Channel.WEB: Priority(priority_key=3),
+}
+"""Whoever stands at a machine is served before those who wait at home, in every queue and at every step."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +86,7 @@ class OrderClient:
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=f"{order.channel} order, {request.brand} {request.model}"[:200],
             search_attributes=_attributes(attributes_from),
+            priority=PRIORITIES[order.channel],
         )
         # The handle is not needed, but a failed start whose future nobody looks at is logged as a lost exception.
         started = asyncio.ensure_future(operation.workflow_handle())

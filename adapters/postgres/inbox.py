@@ -6,6 +6,7 @@ from json import loads
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, Text, func, literal, or_, select, text, union_all, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres.engine import Database
@@ -13,7 +14,8 @@ from adapters.postgres.order_book import REFERENCES_CHANNEL
 from adapters.postgres.statements import notify, violated
 from models.inbox import InboxMessage, InboxState, Settlement
 from models.tables import InboxMessage as Message
-from models.tables import ManufacturerReference, Order, Payment
+from models.tables import ManufacturerReference, OperatorTask, Order, Payment
+from models.tracking import NewTask
 
 LEASE = timedelta(seconds=60)
 """How long a delivery may take before another worker may think that the first one died."""
@@ -76,6 +78,24 @@ class PostgresInbox:
         async with self._database.connect() as connection:
             status = await connection.scalar(select(Order.status).where(Order.id == order_id))
         return status is not None and status.is_final
+
+    async def record_dispute(self, task: NewTask, *, disputed: int, is_over: bool) -> bool:
+        """Write what is disputed and open the operators' task, both or neither; False if the task was opened before.
+
+        Stripe promises no order: that a dispute began is no news once it is on the list.
+        """
+        opened = (
+            insert(OperatorTask)
+            .values(**task.model_dump())
+            .on_conflict_do_nothing(index_elements=["kind", "subject"])
+            .returning(OperatorTask.id)
+            .cte("opened")
+        )
+        is_news = or_(literal(is_over), select(opened.c.id).exists())
+        written = update(Order).where(Order.id == task.order_id, is_news).values(disputed=disputed)
+        statement = select(opened.c.id).add_cte(written.cte("written"))
+        async with self._database.connect() as connection:
+            return (await connection.execute(statement)).first() is not None
 
     async def make_due(self, reference: str, *, at: datetime) -> bool:
         """Have the poller ask about a PYEN or OREN, or by the manufacturer's own id, and wake it; False for one of nobody."""

@@ -177,10 +177,6 @@ class PostgresOrderBook:
         wake = notify(REFERENCES_CHANNEL, literal(submission.reference))
         await self._write(with_event(changed, enters).add_columns(wake).add_cte(due), order_id)
 
-    async def record_dispute(self, order_id: UUID, *, amount: int) -> None:
-        """Write how much of the order's money the customer's bank disputes now; 0 when it has given up."""
-        await self._change(order_id, None, {"disputed": amount})
-
     async def release_hold(self, order_id: UUID, *, at: datetime) -> None:
         """Give the shell back to the stock; harmless when nothing is held.
 

@@ -7,12 +7,15 @@ from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
+import structlog
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 
 from api.delivery import InboxDrainer, is_awaited
 from models.inbox import InboxMessage, InboxSource, InboxState, Settlement
+from models.tracking import NewTask
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+UNKNOWN = "OREN260101999999"
 
 
 class ListedInbox:
@@ -39,8 +42,11 @@ class ListedInbox:
     async def has_ended(self, order_id: UUID) -> bool:
         return False
 
+    async def record_dispute(self, task: NewTask, *, disputed: int, is_over: bool) -> bool:
+        return False
+
     async def make_due(self, reference: str, *, at: datetime) -> bool:
-        return True
+        return reference != UNKNOWN
 
     async def next_due(self) -> datetime | None:
         return None
@@ -61,6 +67,18 @@ async def test_a_message_that_nobody_can_read_waits_and_the_next_one_is_delivere
     assert inbox.fates == {1: InboxState.UNMATCHED, 2: InboxState.DELIVERED}
 
 
+@pytest.mark.parametrize("reference", [UNKNOWN, None])
+async def test_a_callback_that_names_nothing_of_ours_is_kept_and_somebody_hears_of_it(reference: str | None) -> None:
+    inbox = ListedInbox(message(1, "order_status", source=InboxSource.MANUFACTURER, reference=reference))
+
+    with structlog.testing.capture_logs() as lines:
+        await InboxDrainer(inbox, mock.Mock(spec=Client), clock=lambda: NOW).drain_once()
+
+    assert inbox.fates == {1: InboxState.UNMATCHED}
+    (line,) = lines
+    assert (line["log_level"], line["event"]) == ("warning", "a callback names nothing that we know")
+
+
 async def test_an_order_that_is_slow_to_take_the_news_is_told_again() -> None:
     client = mock.Mock(spec=Client)
     handle = client.get_workflow_handle_for.return_value
@@ -78,6 +96,7 @@ async def test_an_order_that_is_slow_to_take_the_news_is_told_again() -> None:
         ("checkout.session.completed", True),
         ("refund.updated", True),
         ("checkout.session.async_payment_succeeded", True),
+        ("charge.dispute.created", True),
         ("payment_intent.created", False),
     ],
 )

@@ -1,6 +1,7 @@
 """The promises of the README: one command runs everything, Ctrl-C ends everything, the next run goes on where it stood."""
 
 import asyncio
+import re
 import shlex
 import signal
 import subprocess
@@ -47,7 +48,12 @@ def test_one_command_plays_an_order_in_an_empty_folder_and_another_one_in_the_sa
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         seconds.append(round(time.monotonic() - begun, 1))
         assert done.returncode == 0, done.stdout + done.stderr
-        assert OrderStatus.COMPLETED in done.stdout
+        story = done.stdout
+        steps = re.findall(r"^ +\d\d:\d\d:\d\d +(\w+)  ", story, re.MULTILINE)
+        assert (steps[0], steps[-1]) == (OrderStatus.AWAITING_PAYMENT, OrderStatus.COMPLETED)
+        assert re.search(r"Order PMC-\d{6}, queue number \d{3}", story)
+        (stored,), (printed,) = (re.findall(rf"{name} +([0-9a-f]{{64}})", story) for name in ("print file", "as printed"))
+        assert stored == printed
     tell(command="make run ARGS=--once", cold_s=seconds[0], warm_s=seconds[1])
 
 

@@ -9,9 +9,11 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
+from dev.emulators.faults import HTTP_FAULTS
+from dev.emulators.manufacturer.app import REFUSALS, REFUSED_IN_OTHER_WORDS
 from dev.postgres import Postgres
 from tests.conftest import Infrastructure
-from tests.system.cells import Cell, everyday, thorough
+from tests.system.cells import FAULTS, Cell, everyday, thorough
 from tests.system.matrix import Outcome, Verdict, hurry, machine_of, play, silence, table, town
 from tests.system.world import World
 
@@ -91,6 +93,10 @@ async def test_a_fault_ends_with_one_case_and_its_price_or_with_neither(verdict:
 async def test_nothing_was_charged_announced_or_made_that_nobody_ordered(verdict: Verdict):
     assert verdict.strangers == []
     assert {outcome.accepted for outcome in verdict.outcomes.values()} == {0, 1}
+
+
+async def test_whatever_the_emulated_manufacturer_can_do_to_a_call_is_played():
+    assert {kind for kind, _ in FAULTS.values()} == {*HTTP_FAULTS, *REFUSALS, REFUSED_IN_OTHER_WORDS}
 
 
 @pytest.mark.journey

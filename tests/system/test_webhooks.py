@@ -118,19 +118,41 @@ async def test_the_same_event_twenty_times_at_once_is_written_down_once(world: W
         assert len(await stored(world, news)) == 1
 
 
-async def test_what_happens_long_after_the_end_is_written_down_and_revives_nothing(world: World):
+async def test_what_happens_long_after_the_end_is_written_down_and_revives_nothing(world: World, log: Lines):
     case = await world.paid()
     await case.deliver()
     await world.inbox_settled()
     before = await orders_of(world.client)
     (payment,) = await world.rows("SELECT * FROM payments WHERE order_id = :id", id=case.order_id)
     await world.stripe.dashboard_refund(payment["payment_intent_id"], amount=500)
-    await world.stripe.dispute(payment["payment_intent_id"], amount=1000)
+    dispute = await world.stripe.dispute(payment["payment_intent_id"], amount=1000)
     await world.stripe.webhooks_settled()
     late = [row for row in await world.inbox_settled() if row["kind"] in {"charge.dispute.created", "charge.refunded"}]
-    assert [row["state"] for row in late] == ["recorded", "recorded"]
+    assert {row["kind"]: row["state"] for row in late} == {"charge.refunded": "recorded", "charge.dispute.created": "delivered"}
     assert await orders_of(world.client) == before
-    assert (await case.row())["status"] == "completed"
+    row = await case.row()
+    assert (row["status"], row["disputed"]) == ("completed", 1000)
+    (task,) = await world.rows("SELECT * FROM operator_tasks WHERE order_id = :id", id=case.order_id)
+    assert (task["kind"], task["subject"], task["amount"], task["closed_at"]) == ("dispute", dispute["id"], 1000, None)
+    (alarm,) = [line for line in log.all() if line["level"] == "error"]
+    assert (alarm["event"], alarm["order_id"]) == ("a customer disputes a charge", str(case.order_id))
+
+    await world.stripe.close_dispute(dispute["id"], "won")
+    await world.stripe.webhooks_settled()
+    await world.inbox_settled()
+    assert (await case.row())["disputed"] == 0
+
+
+async def test_a_dispute_of_a_payment_that_is_not_ours_is_written_down_only(world: World):
+    subject = {"id": "du_of_nobody", "object": "dispute", "payment_intent": "pi_of_nobody", "metadata": {}}
+    news = event("charge.dispute.created", data={"object": subject})
+    assert (await world.send_event(news)).status_code == 200
+
+    async def recorded() -> bool:
+        return await stored(world, news) == ["recorded"]
+
+    await until(recorded)
+    assert await world.rows("SELECT * FROM operator_tasks WHERE subject = 'du_of_nobody'") == []
 
 
 async def test_when_temporal_has_forgotten_an_order_its_news_fulfils_nothing_again(world: World):

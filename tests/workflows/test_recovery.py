@@ -191,13 +191,14 @@ class TestDeployment:
 
 
 class TestReset:
-    async def test_to_before_the_submission_prints_and_charges_nothing_twice(self, real_shop: Shop) -> None:
+    @pytest.mark.parametrize("step", ["announce_payment", "submit_order"])
+    async def test_to_before_the_submission_prints_and_charges_nothing_twice(self, real_shop: Shop, step: str) -> None:
         """Every reference and key is a function of the order, so what runs again is recognised."""
         shop = real_shop
         await shop.accepted()
         before = (await shop.handle.describe()).run_id
 
-        await self._reset_to_the_step_before(shop, "submit_order")
+        await self._reset_to_the_step_before(shop, step)
         await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") == 2)
         result = await shop.print_and_deliver()
 
@@ -205,6 +206,7 @@ class TestReset:
         assert result.status is OrderStatus.COMPLETED
         assert len(shop.manufacturer.accepted) == 1
         assert len(shop.gateway.captured) == 1
+        assert len(shop.gateway.sessions) == 1
         assert len(shop.orders.references) == 2
         assert [key for key in shop.gateway.keys if "capture" in key] == [f"order:{shop.order_id}:capture:1"] * 2
 

@@ -15,6 +15,7 @@ from models.inbox import InboxMessage, InboxSource, InboxState, NewMessage, Sett
 from models.order import OrderStatus
 from models.payment import PaymentState
 from models.production import ReferenceKind
+from models.tracking import NewTask, TaskKind
 from tests.adapters.postgres.shop import NOW, Shop, step, together
 from tests.adapters.postgres.test_money import checked_out, payment, session
 
@@ -265,3 +266,36 @@ class TestHints:
             assert await hinted(shop, message("evt_2", reference="OREN260301999999")) is True
 
             assert await notifications.wait(timedelta(seconds=10)) == {"inbox"}
+
+
+def dispute(order_id: UUID) -> NewTask:
+    return NewTask(
+        kind=TaskKind.DISPUTE, subject=f"du_{order_id}", order_id=order_id, amount=3500, note="disputed", opened_at=NOW
+    )
+
+
+class TestDispute:
+    @pytest.mark.parametrize(("disputed", "end"), [(0, "won"), (3500, "lost")])
+    @pytest.mark.parametrize("told", ["begins, ends", "ends, begins", "begins, begins, ends, begins"])
+    async def test_is_one_task_and_one_amount_however_often_and_in_whatever_order_it_is_told(
+        self, open_shop: Shop, disputed: int, end: str, told: str
+    ):
+        inbox, placed = PostgresInbox(open_shop.database), await open_shop.place()
+        task = dispute(placed.order_id)
+
+        opened = []
+        for news in told.split(", "):
+            is_over = news == "ends"
+            opened.append(await inbox.record_dispute(task, disputed=disputed if is_over else 3500, is_over=is_over))
+
+        assert opened == [True, *[False] * (len(opened) - 1)]
+        row = await open_shop.row("SELECT * FROM operator_tasks WHERE order_id = :id", id=placed.order_id)
+        assert (row["kind"], row["subject"], row["amount"], row["closed_at"]) == (TaskKind.DISPUTE, task.subject, 3500, None)
+        assert (await open_shop.order(placed.order_id))["disputed"] == disputed, end
+
+    async def test_that_has_begun_is_written_on_the_order(self, open_shop: Shop):
+        placed = await open_shop.place()
+
+        await PostgresInbox(open_shop.database).record_dispute(dispute(placed.order_id), disputed=3500, is_over=False)
+
+        assert (await open_shop.order(placed.order_id))["disputed"] == 3500

@@ -302,11 +302,3 @@ class TestRefunds:
 
         with pytest.raises(IntegrityError, match="ck_orders_refunded"):
             await open_shop.execute("UPDATE orders SET refunded = 3501 WHERE id = :id", id=placed.order_id)
-
-
-async def test_what_is_disputed_is_written_down(open_shop: Shop):
-    placed = await captured(open_shop)
-
-    await open_shop.orders.record_dispute(placed.order_id, amount=3500)
-
-    assert (await open_shop.order(placed.order_id))["disputed"] == 3500
