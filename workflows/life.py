@@ -74,6 +74,8 @@ class OrderLife:
         self.resolution: Operator | None = None
         self.cancel: Operator | None = None
         self.cancel_outcome: CancelOutcome | None = None
+        self.is_closing = False
+        """Its last step has its number: no step may follow, or the row would never say how it ended."""
         self.ended: OrderStatus | None = None
         self.stage = ProductionStage.ACCEPTED
         self._platform_cancel_noted = False
