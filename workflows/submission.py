@@ -70,7 +70,7 @@ class Acceptance:
             if failure_type(failure) == "MoneyGone":
                 await self._settle_payment()
             elif failure_type(failure) in NOT_SENT:
-                await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
+                await self._wait_refused(failure)
             else:
                 await self._clear_up(failure, was_captured=was_captured)
 
@@ -85,11 +85,17 @@ class Acceptance:
             await self._end_if_time_is_up(was_captured=was_captured)
         if life.submission is not None:
             return
-        if not is_unknown:
-            await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
-            return
-        await life.pause(self._pause, summary="the manufacturer does not have it: send it again")
-        self._pause = min(self._pause * 2, LONGEST_RESUBMIT_PAUSE)
+        if is_unknown:
+            await life.pause(self._pause, summary="the manufacturer does not have it: send it again")
+            self._pause = min(self._pause * 2, LONGEST_RESUBMIT_PAUSE)
+        else:
+            await self._wait_refused(failure)
+
+    async def _wait_refused(self, failure: ActivityError) -> None:
+        """Wait for a person; the order may end here, so an earlier try of which nothing was heard is looked for first."""
+        await self._look_once_more()
+        if self._life.submission is None:
+            await self._life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
 
     async def _end_if_canceled(self) -> None:
         """End an order that is to be canceled, unless a request that was late has made it known after all.

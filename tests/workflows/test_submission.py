@@ -118,6 +118,19 @@ class TestLateRequest:
         await shop.until(lambda: shop.orders.submissions, step=timedelta(seconds=10))
         assert_one_paid_case(shop)
 
+    async def test_is_found_before_the_refusal_of_the_next_try_gives_the_money_back(self, shop: Shop) -> None:
+        refusal = ProviderRejected("no permission for this machine", provider="manufacturer")
+        shop.manufacturer.faults.fail("submit_order", LOST)
+        shop.manufacturer.faults.fail("submit_order", refusal)
+        await shop.place_and_pay()
+        await shop.start_report()
+        await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") == 2)
+        await arrives_late(shop)
+        await shop.until(lambda: shop.orders.submissions, step=timedelta(seconds=10))
+        await until_decided(shop)
+        assert_one_paid_case(shop)
+        assert OrderStatus.ON_HOLD not in shop.story
+
 
 async def until_decided_soon(shop: Shop) -> None:
     """Let seconds pass until the order's money is taken or given back."""
