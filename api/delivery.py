@@ -36,11 +36,15 @@ log = structlog.get_logger(__name__)
 
 PAYMENT_FACTS: Mapping[str, str] = {
     "checkout.session.completed": "authorized",
-    "payment_intent.amount_capturable_updated": "authorized",
+    "payment_intent.amount_capturable_updated": "capturable",
     "checkout.session.expired": "expired",
     "payment_intent.canceled": "canceled",
 }
-"""Stripe's event types that make an order look at its payment, and the fact that they report: one fact is one update."""
+"""Stripe's event types that make an order look at its payment, and the fact that they report: one fact is one update.
+
+A PaymentIntent can be authorised a moment before its Session is complete: a look at that moment must not be the answer to the
+Session's own news.
+"""
 REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
 """Stripe's event types that make a refund look at itself."""
 ALARMING = frozenset({"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"})

@@ -13,6 +13,8 @@ with workflow.unsafe.imports_passed_through():
 T = TypeVar("T")
 
 NOTE_LENGTH = 300
+NOT_STARTED = 0
+"""The started event of an activity of which no try was under way when it ended."""
 
 
 def is_stopped(failure: ActivityError) -> bool:
@@ -29,11 +31,15 @@ def failure_type(failure: ActivityError | ChildWorkflowError) -> str:
 
 
 def _decisive(failure: ActivityError | ChildWorkflowError) -> BaseException | None:
-    """Return what the last try died of: a budget that ran out between two tries says nothing, the try before it does."""
+    """Return what the last try died of: a budget that ran out between two tries says nothing, the try before it does.
+
+    A budget that ran out while a try was under way hides what that one did: the earlier one's failure is no answer to it.
+    """
     cause = failure.cause
-    if isinstance(cause, ActivityTimeout) and cause.type is TimeoutType.SCHEDULE_TO_CLOSE and cause.cause is not None:
-        return cause.cause
-    return cause
+    if not isinstance(cause, ActivityTimeout) or cause.type is not TimeoutType.SCHEDULE_TO_CLOSE or cause.cause is None:
+        return cause
+    was_between_tries = isinstance(failure, ActivityError) and failure.started_event_id == NOT_STARTED
+    return cause.cause if was_between_tries else cause
 
 
 def describe(failure: ActivityError | ChildWorkflowError) -> str:

@@ -74,6 +74,8 @@ class OrderLife:
         self.resolution: Operator | None = None
         self.cancel: Operator | None = None
         self.cancel_outcome: CancelOutcome | None = None
+        self.is_closing = False
+        """Its last step has its number: no step may follow, or the row would never say how it ended."""
         self.ended: OrderStatus | None = None
         self.stage = ProductionStage.ACCEPTED
         self._platform_cancel_noted = False
@@ -122,10 +124,14 @@ class OrderLife:
         """Whether the case has left the machine."""
         return self.stage is ProductionStage.OUT_OF_MACHINE
 
+    def is_to_be_canceled(self) -> bool:
+        """Whether somebody wants the order to end, the platform included."""
+        self._note_platform_cancel()
+        return self.cancel is not None
+
     def guard(self) -> None:
         """Stand before every step that cannot be taken back: a cancelled order goes no further."""
-        self._note_platform_cancel()
-        if self.cancel is not None:
+        if self.is_to_be_canceled():
             raise OrderEnded(OrderStatus.CANCELED, "canceled before it was submitted", by=self.cancel)
 
     async def answer_to_cancel(self) -> CancelOutcome:

@@ -107,7 +107,7 @@ class OrderWorkflow:
         if life.is_out:
             return CancelOutcome.TOO_LATE
         life.cancel, life.cancel_outcome = by, None
-        if life.progress.status in ASKS_FIRST:
+        if life.progress.status in ASKS_FIRST and not life.is_closing:
             await life.record(life.progress.next(OrderStatus.CANCEL_REQUESTED, "the manufacturer decides", by=by))
         return await life.answer_to_cancel()
 
@@ -206,6 +206,7 @@ class OrderWorkflow:
     async def _close(self, status: OrderStatus, note: str, *, by: Operator | None = None) -> OrderResult:
         """Write how it ended and answer whoever still waits."""
         life = self._life
+        life.is_closing = True
         ending = life.progress.next(status, note, by=by)
         await self._write_down(ending)
         life.ended = status

@@ -30,6 +30,8 @@ RESUBMIT_PAUSE = timedelta(seconds=5)
 LONGEST_RESUBMIT_PAUSE = timedelta(minutes=10)
 LOOK_AGAIN = timedelta(hours=12)
 """How long an unknown outcome waits for a person before the manufacturer is asked anew."""
+LATE_REQUEST = timedelta(minutes=2)
+"""How long a try that was given up may go on, and its request be on its way: so long after it "absent" may still become false."""
 LAST_LOOK = timedelta(minutes=15)
 """How long the manufacturer is asked when an authorisation is about to run out; `capture_margin` is much longer."""
 
@@ -39,6 +41,8 @@ class Acceptance:
 
     def __init__(self, life: OrderLife) -> None:
         self._life = life
+        self._pause = RESUBMIT_PAUSE
+        self._doubtful_until: datetime | None = None
 
     async def submit(self) -> None:
         """Have it accepted: refusals wait for a person, lost answers are looked up, the same reference is sent again.
@@ -47,31 +51,71 @@ class Acceptance:
             OrderEnded: Canceled, or proven absent when the authorisation is about to run out.
         """
         life = self._life
-        life.submission = None
+        life.submission = self._doubtful_until = None
+        self._pause = RESUBMIT_PAUSE
         was_captured = life.is_captured
-        pause = RESUBMIT_PAUSE
         while life.submission is None:
-            life.guard()
-            try:
-                life.submission = await self._submit()
-            except ActivityError as failure:
-                if is_stopped(failure):
-                    continue
-                if failure_type(failure) == "MoneyGone":
-                    await self._settle_payment()
-                    continue
-                if failure_type(failure) in NOT_SENT:
-                    await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
-                    continue
-                life.submission = await self._verify()
-                if life.submission is not None:
-                    return
-                self._end_if_time_is_up(was_captured=was_captured)
-                if failure_type(failure) not in UNKNOWN:
-                    await life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
-                    continue
-                await life.pause(pause, summary="the manufacturer does not have it: send it again")
-                pause = min(pause * 2, LONGEST_RESUBMIT_PAUSE)
+            await self._end_if_canceled()
+            if life.submission is None:
+                await self._try(was_captured=was_captured)
+
+    async def _try(self, *, was_captured: bool) -> None:
+        """Send it, and do what its failure asks for before it is sent again."""
+        life = self._life
+        try:
+            life.submission = await self._submit()
+        except ActivityError as failure:
+            if is_stopped(failure):
+                return
+            if failure_type(failure) == "MoneyGone":
+                await self._settle_payment()
+            elif failure_type(failure) in NOT_SENT:
+                await self._wait_refused(failure)
+            else:
+                await self._clear_up(failure, was_captured=was_captured)
+
+    async def _clear_up(self, failure: ActivityError, *, was_captured: bool) -> None:
+        """Find out what became of a try that does not prove that nothing was ordered."""
+        life = self._life
+        is_unknown = failure_type(failure) in UNKNOWN
+        if is_unknown:
+            self._doubtful_until = workflow.now() + LATE_REQUEST
+        life.submission = await self._verify()
+        if life.submission is None:
+            await self._end_if_time_is_up(was_captured=was_captured)
+        if life.submission is not None:
+            return
+        if is_unknown:
+            await life.pause(self._pause, summary="the manufacturer does not have it: send it again")
+            self._pause = min(self._pause * 2, LONGEST_RESUBMIT_PAUSE)
+        else:
+            await self._wait_refused(failure)
+
+    async def _wait_refused(self, failure: ActivityError) -> None:
+        """Wait for a person; the order may end here, so an earlier try of which nothing was heard is looked for first."""
+        await self._look_once_more()
+        if self._life.submission is None:
+            await self._life.hold(HoldReason.SUBMIT_REFUSED, describe(failure))
+
+    async def _end_if_canceled(self) -> None:
+        """End an order that is to be canceled, unless a request that was late has made it known after all.
+
+        Raises:
+            OrderEnded: Canceled, and not there.
+        """
+        if self._life.is_to_be_canceled():
+            await self._look_once_more()
+        if self._life.submission is None:
+            self._life.guard()
+
+    async def _look_once_more(self) -> None:
+        """Wait until no request can be on its way any more, and look again: what ends now is never sent again."""
+        life = self._life
+        left, self._doubtful_until = self._doubtful_until, None
+        if left is None or left <= workflow.now():
+            return
+        await life.sleep(left - workflow.now(), summary="a request that was given up may still arrive")
+        life.submission = await self._verify()
 
     async def _submit(self) -> Submission:
         life = self._life
@@ -178,9 +222,16 @@ class Acceptance:
         deadline = self._life.capture_deadline
         return deadline is not None and workflow.now() >= deadline
 
-    def _end_if_time_is_up(self, *, was_captured: bool) -> None:
-        """End an order that is proven absent when its authorisation is running out, or had to be taken meanwhile."""
-        if self._is_time_up() or (self._life.is_captured and not was_captured):
+    async def _end_if_time_is_up(self, *, was_captured: bool) -> None:
+        """End an order that is proven absent when its authorisation is running out, or had to be taken meanwhile.
+
+        Raises:
+            OrderEnded: It is not there.
+        """
+        if not self._is_time_up() and (was_captured or not self._life.is_captured):
+            return
+        await self._look_once_more()
+        if self._life.submission is None:
             raise OrderEnded(OrderStatus.CANCELED, "the manufacturer never had it, and the authorisation runs out: given back")
 
     async def capture(self) -> None:

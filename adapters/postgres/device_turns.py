@@ -85,10 +85,14 @@ class PostgresDeviceTurns:
             try:
                 connection = await self._connected()
                 return bool(await connection.fetchval(statement, device_id, timeout=self._timeout))
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as lost:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError) as lost:
                 await self.close()
                 message = f"no turn at {device_id}: {type(lost).__name__}"
                 raise ProviderUnavailable(message, provider="postgres") from lost
+            except asyncio.CancelledError:
+                # The turn may be ours all the same: only the end of its session is sure to give it back.
+                await self.close()
+                raise
 
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():

@@ -90,6 +90,29 @@ async def test_an_order_that_is_slow_to_take_the_news_is_told_again() -> None:
     assert inbox.fates == {1: InboxState.WAITING}
 
 
+async def test_news_of_a_session_is_not_answered_by_a_look_that_came_before_it_was_complete() -> None:
+    """Temporal answers an id that it has seen with the first answer, which may have been "not paid yet"."""
+    client = mock.Mock(spec=Client)
+    handle = client.get_workflow_handle_for.return_value
+    handle.start_update = mock.AsyncMock()
+    intent = {"data": {"object": {"object": "payment_intent", "id": "pi_1"}}}
+    session = {"data": {"object": {"object": "checkout.session", "id": "cs_1", "payment_intent": "pi_1"}}}
+    order = {"order_id": uuid4()}
+    for number, (kind, reference, payload) in enumerate(
+        [
+            ("payment_intent.amount_capturable_updated", "pi_1", intent),
+            ("checkout.session.completed", "cs_1", session),
+            ("checkout.session.completed", "cs_1", session),
+        ]
+    ):
+        inbox = ListedInbox(message(number, kind, reference=reference, payload=payload, **order))
+        await InboxDrainer(inbox, client, clock=lambda: NOW).drain_once()
+
+    early, complete, again = [call.kwargs["id"] for call in handle.start_update.call_args_list]
+    assert early != complete
+    assert complete == again
+
+
 @pytest.mark.parametrize(
     ("kind", "awaited"),
     [

@@ -92,6 +92,7 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         patch.setitem(policy, "retry_policy", quick)
     brief = timedelta(milliseconds=100)
     patch.setattr(submission, "RESUBMIT_PAUSE", brief)
+    patch.setattr(submission, "LATE_REQUEST", brief)
     patch.setattr(poller, "CADENCE", ((timedelta(days=1), 5 * brief),))
     pauses = ((options, "POLLER_SHORTEST"), (poller, "AFTER_A_FAIL"), (workflows.poller, "AFTER_A_FAIL"))
     for module, prefix in pauses:

@@ -11,6 +11,7 @@ from models.order import CancelOutcome, HoldReason, OrderStatus
 from models.production import ManufacturerOrderStatus, ProductionStage
 from tests.fakes.faults import Faults, Gate
 from tests.workflows.shop import CLERK, Shop
+from workflows.options import ROW
 from workflows.order import OrderWorkflow
 
 
@@ -325,3 +326,27 @@ class TestTwoCancels:
         await shop.until(HoldReason.PRINT_FAILED)
         await shop.handle.execute_update(OrderWorkflow.retry_step, CLERK)
         assert (await shop.print_and_deliver(attempt=2)).status is OrderStatus.COMPLETED
+
+
+class TestWhileTheEndIsBeingWritten:
+    async def test_a_second_cancel_leaves_the_end_of_the_order_as_it_is(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The database is away when the order ends; a row that said `cancel_requested` for ever would keep its link open."""
+        monkeypatch.setitem(ROW, "local_retry_threshold", timedelta(milliseconds=500))
+        shop.manufacturer.faults.fail("submit_order", ProviderUnavailable("down", provider="manufacturer"), times=10_000)
+        await shop.place_and_pay()
+        await shop.start_report()
+        await shop.until(OrderStatus.SUBMITTING)
+        shop.orders.faults.fail("record", ProviderUnavailable("down", provider="postgres"), times=10_000)
+        first = await cancel(shop, Who.OPERATOR)
+        await shop.until(lambda: shop.gateway.voided and not shop.orders.holds, step=timedelta(seconds=1))
+        await shop.env.sleep(timedelta(minutes=1))
+        second = await cancel(shop, Who.OPERATOR)
+        shop.orders.faults.mend("record")
+
+        assert (await shop.result()).status is OrderStatus.CANCELED
+        assert first is not None
+        assert second is not None
+        assert {await first, await second} == {CancelOutcome.CANCELED}
+        assert shop.last.status is OrderStatus.CANCELED

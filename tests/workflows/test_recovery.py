@@ -103,6 +103,23 @@ class TestSubmissionOnTheRealServer:
         assert (await shop.handle.result()).status is OrderStatus.CANCELED
         assert shop.gateway.voided == ["pi_cs_1"]
 
+    async def test_a_budget_that_runs_out_during_a_try_is_not_read_as_the_failure_before_it(
+        self, real_shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first try was refused a connection, the second one has ordered the case when the time is up."""
+        shop = real_shop
+        monkeypatch.setitem(SUBMIT, "schedule_to_close_timeout", timedelta(seconds=4))
+        shop.manufacturer.faults.fail("submit_order", ProviderUnavailable("down", provider="manufacturer"))
+        gate = shop.manufacturer.faults.hold("submit_order", when_done=True)
+        await shop.place_and_pay()
+        view = await shop.report_payment()
+        gate.open()
+        assert view.accepted
+        assert OrderStatus.VERIFYING in shop.story
+        assert OrderStatus.ON_HOLD not in shop.story
+        assert len(shop.manufacturer.accepted) == 1
+        assert (await shop.print_and_deliver()).status is OrderStatus.COMPLETED
+
     async def test_a_try_whose_worker_falls_silent_is_looked_up_long_before_it_times_out(
         self, real_shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from models.errors import AlreadyExists, NeedsPerson, OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from models.order import CancelOutcome, HoldReason, OrderStatus
+from models.production import ManufacturerOrderStatus, PrintReference, ReferenceKind
 from tests.workflows.shop import CLERK, Shop
 from workflows.order import OrderWorkflow
 
@@ -75,6 +76,72 @@ class TestLostAnswer:
         await shop.start_report()
         await until_decided(shop)
         assert_one_paid_case(shop)
+
+
+class TestLateRequest:
+    """A request that we gave up, and that was not there when we looked, arrives after all."""
+
+    async def test_of_an_order_that_is_to_be_canceled_is_found_before_its_money_goes_back(self, shop: Shop) -> None:
+        shop.manufacturer.faults.fail("submit_order", LOST)
+        looked_for = shop.manufacturer.faults.hold("order_statuses")
+        await shop.place_and_pay()
+        await shop.start_report()
+        await looked_for.reached.wait()
+        canceling = await shop.handle.start_update(OrderWorkflow.cancel, CLERK, wait_for_stage=shop.ACCEPTED)
+        looked_for.open()
+        await shop.until(lambda: "print_queue" in shop.manufacturer.faults.calls)
+        await arrives_late(shop)
+
+        assert await shop.passing(canceling.result(), step=timedelta(seconds=10)) is CancelOutcome.TOO_LATE
+
+        await until_decided(shop)
+        assert_one_paid_case(shop)
+
+    async def test_that_never_comes_lets_the_order_be_canceled(self, shop: Shop) -> None:
+        shop.manufacturer.faults.fail("submit_order", LOST, times=2)
+        await shop.place_and_pay()
+        await shop.start_report()
+        await shop.until(OrderStatus.VERIFYING)
+        canceled = shop.handle.execute_update(OrderWorkflow.cancel, CLERK)
+        assert await shop.passing(canceled, step=timedelta(seconds=10)) is CancelOutcome.CANCELED
+        assert shop.gateway.voided == ["pi_cs_1"]
+        assert not shop.manufacturer.accepted
+
+    async def test_of_an_order_whose_authorisation_runs_out_is_found_before_its_money_goes_back(self, shop: Shop) -> None:
+        shop.manufacturer.faults.fail("submit_order", LOST)
+        shop.manufacturer.faults.fail("order_statuses", DOWN)
+        await shop.place_and_pay(capture_before=await shop.in_time(timedelta(hours=12, seconds=20)))
+        await shop.start_report()
+        await until_decided_soon(shop)
+        await shop.until(lambda: "print_queue" in shop.manufacturer.faults.calls)
+        await arrives_late(shop)
+        await shop.until(lambda: shop.orders.submissions, step=timedelta(seconds=10))
+        assert_one_paid_case(shop)
+
+    async def test_is_found_before_the_refusal_of_the_next_try_gives_the_money_back(self, shop: Shop) -> None:
+        refusal = ProviderRejected("no permission for this machine", provider="manufacturer")
+        shop.manufacturer.faults.fail("submit_order", LOST)
+        shop.manufacturer.faults.fail("submit_order", refusal)
+        await shop.place_and_pay()
+        await shop.start_report()
+        await shop.until(lambda: shop.manufacturer.faults.calls.count("submit_order") == 2)
+        await arrives_late(shop)
+        await shop.until(lambda: shop.orders.submissions, step=timedelta(seconds=10))
+        await until_decided(shop)
+        assert_one_paid_case(shop)
+        assert OrderStatus.ON_HOLD not in shop.story
+
+
+async def until_decided_soon(shop: Shop) -> None:
+    """Let seconds pass until the order's money is taken or given back."""
+    await shop.until(lambda: shop.gateway.captured or shop.gateway.voided, step=timedelta(seconds=1))
+
+
+async def arrives_late(shop: Shop) -> None:
+    """The manufacturer takes the request that it had not answered."""
+    reference = next(name for key, name in shop.orders.references.items() if key[0] is ReferenceKind.PRINT)
+    shop.manufacturer.accepted[PrintReference(reference)] = "the link of the request that was given up"
+    shop.manufacturer.states[PrintReference(reference)] = ManufacturerOrderStatus.WAITING_TO_PRINT
 
 
 class TestAcceptanceThatCannotBeWrittenDown:

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
+from unittest import mock
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -100,6 +103,36 @@ async def test_a_turn_ends_with_the_process_that_holds_it(process: Start, databa
         with pytest.raises(NotYet):
             async with process(timedelta(0)).of(SICK):
                 pass
+
+
+async def test_a_turn_whose_answer_nobody_waited_for_is_not_kept(process: Start, monkeypatch: pytest.MonkeyPatch):
+    here, there = process(), process(timedelta(seconds=5))
+    asked, ask = asyncio.Event(), asyncpg.Connection.fetchval
+
+    async def silent(*args: Any, **options: Any) -> None:
+        await ask(*args, **options)
+        asked.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncpg.Connection, "fetchval", silent)
+        waiting = asyncio.create_task(Machine().serve(here))
+        await asked.wait()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    async with there.of(SICK):
+        pass
+
+
+async def test_a_turn_that_cannot_be_given_back_ends_with_its_connection_and_hides_no_outcome(
+    process: Start, monkeypatch: pytest.MonkeyPatch
+):
+    here, there = process(), process(timedelta(seconds=5))
+    with monkeypatch.context() as patch:
+        async with here.of(SICK):
+            patch.setattr(asyncpg.Connection, "fetchval", mock.AsyncMock(side_effect=asyncpg.InternalClientError("lost track")))
+    async with there.of(SICK):
+        pass
 
 
 async def test_without_a_database_nobody_has_a_turn():
