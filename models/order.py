@@ -194,10 +194,21 @@ class PlaceOrder(Contract):
     enters: "Transition"
 
 
+class StandingCheckout(Contract):
+    """The Stripe Session that an order had opened last when it was placed once more."""
+
+    session_id: str
+    url: str
+    expires_at: Instant
+    key_number: int
+
+
 class PlacedOrder(Contract):
     """An order that is written down: price, product and picture are frozen.
 
     Attributes:
+        checkout: The newest Session of an order that was written down before, e.g. by a run of the workflow that was reset since.
+        version: The newest step that is written.
         number: What people see, `PMC-000123`.
         public_token: Unguessable; opens the customer's own view of the order.
         approved_sha256: The picture that the customer approved; nothing else is ever printed.
@@ -208,6 +219,8 @@ class PlacedOrder(Contract):
     public_token: str
     quote: Quote
     approved_sha256: Sha256
+    checkout: StandingCheckout | None = None
+    version: int = 0
 
     @property
     def is_free(self) -> bool:

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
         PlacedOrder,
         PlaceOrder,
         ReleaseHold,
+        StandingCheckout,
     )
     from models.payment import (
         CheckoutSession,
@@ -65,6 +66,7 @@ class CheckoutDesk:
         self._checkout: Checkout | None = None
         self._session: CheckoutSession | None = None
         self._key_number = 0
+        self._placed_at = workflow.now()
         self._first_opened_at: datetime | None = None
         self._reports = 0
         self._reports_answered = 0
@@ -133,6 +135,8 @@ class CheckoutDesk:
             self._checkout = await self._free(placed) if placed.is_free else await self._open(asked.request, placed)
         except ActivityError as failure:
             asked.answer.set_exception(_for_the_customer(failure))
+            if _is_paid_by_another_run(failure):
+                return
             if self._life.placed is None or failure_type(failure) in FINAL_REFUSALS:
                 raise OrderEnded(OrderStatus.FAILED, describe(failure)) from failure
         except OrderEnded:
@@ -154,6 +158,7 @@ class CheckoutDesk:
             summary="price it, hold a shell, write it down",
         )
         life.placed = placed
+        self._placed_at = transition.at
         life.progress.placed(placed, transition)
         return placed
 
@@ -165,8 +170,10 @@ class CheckoutDesk:
     async def _open(self, request: CheckoutRequest, placed: PlacedOrder) -> Checkout:
         life = self._life
         if self._first_opened_at is None:
-            self._first_opened_at = workflow.now()
+            self._first_opened_at = self._placed_at
             life.undo += [self._money_back.return_everything, self._give_up_session]
+            if placed.checkout is not None:
+                return self._resume(placed, placed.checkout)
         spent = 0
         while True:
             try:
@@ -178,11 +185,21 @@ class CheckoutDesk:
             else:
                 return _checkout(placed, session_id=self._session.session_id, url=self._session.url)
 
+    def _resume(self, placed: PlacedOrder, standing: StandingCheckout) -> Checkout:
+        """Go on with the Session of an earlier run, which was reset: it may be paid, and our parameters would not fit its key."""
+        self._key_number = standing.key_number
+        self._session = CheckoutSession(**standing.model_dump())
+        return _checkout(placed, session_id=standing.session_id, url=standing.url)
+
     async def _open_session(self, request: CheckoutRequest, placed: PlacedOrder, first_opened_at: datetime) -> CheckoutSession:
-        """Open a Session under the next idempotency key."""
+        """Open a Session under the next idempotency key.
+
+        Its parameters are made of when the order was placed, which a run that is reset to here does not change: Stripe answers a
+        key that it knows by the Session of the first time, or, asked with other parameters, not at all.
+        """
         life = self._life
         self._key_number += 1
-        placed_at = workflow.now()
+        placed_at = self._placed_at
         return await life.call(
             PaymentActivities.open_checkout,
             OpenCheckout(
@@ -286,6 +303,14 @@ class CheckoutDesk:
 def refusal(code: RefusalCode) -> ApplicationError:
     """Return the refusal as the HTTP edge knows it from every other source."""
     return ApplicationError(REFUSALS[code], {"code": code.value, "facts": {}}, type="OrderRefused", non_retryable=True)
+
+
+def _is_paid_by_another_run(failure: ActivityError) -> bool:
+    """Whether the order was changed and paid before this run was reset: a later request is the one that counts."""
+    cause = failure.cause
+    if not isinstance(cause, ApplicationError) or cause.type != "OrderRefused":
+        return False
+    return any(detail.get("code") == RefusalCode.ALREADY_PAID for detail in cause.details)
 
 
 def _for_the_customer(failure: ActivityError) -> ApplicationError:

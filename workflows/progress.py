@@ -92,7 +92,8 @@ class Progress:
         self._show(transition)
 
     def placed(self, placed: PlacedOrder, transition: Transition) -> None:
-        """Show the order's number and amount, which are known from here on."""
+        """Show the order's number and amount, which are known from here on; go on counting where an earlier run has stopped."""
+        self.version = max(self.version, placed.version)
         self._take(transition)
         workflow.upsert_search_attributes(
             [

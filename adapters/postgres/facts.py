@@ -115,7 +115,11 @@ SELECT CAST(jsonb_build_object(
             'status', o.status, 'request_hash', o.request_hash,
             'placed', jsonb_build_object(
                 'order_id', o.id, 'number', {ORDER_NUMBER}, 'public_token', o.public_token,
-                'approved_sha256', o.approved_sha256,
+                'approved_sha256', o.approved_sha256, 'version', o.version,
+                'checkout', (
+                    SELECT jsonb_build_object('session_id', stripe_session_id, 'url', checkout_url,
+                                              'expires_at', expires_at, 'key_number', attempt)
+                    FROM payments WHERE order_id = o.id AND checkout_url IS NOT NULL ORDER BY attempt DESC LIMIT 1),
                 'quote', jsonb_build_object(
                     'channel', o.channel, 'total', o.total, 'currency', o.currency, 'promotion_id', o.promotion_id,
                     'product', jsonb_build_object(

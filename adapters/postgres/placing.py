@@ -176,4 +176,5 @@ def _placed(request: PlaceOrder, quote: Quote, number: int, public_token: str) -
         public_token=public_token,
         quote=quote,
         approved_sha256=quote.image.sha256,
+        version=request.enters.version,
     )

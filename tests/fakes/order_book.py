@@ -7,7 +7,17 @@ from uuid import UUID
 
 from models.artwork import PrintFile, StoredImage
 from models.errors import IntegrityBroken, OrderRefused, RefusalCode
-from models.order import CheckoutRequest, OrderLine, OrderStatus, PlacedOrder, PlaceOrder, Product, Quote, Transition
+from models.order import (
+    CheckoutRequest,
+    OrderLine,
+    OrderStatus,
+    PlacedOrder,
+    PlaceOrder,
+    Product,
+    Quote,
+    StandingCheckout,
+    Transition,
+)
 from models.payment import (
     CheckoutSession,
     OpenCheckout,
@@ -46,6 +56,7 @@ class FakeOrderBook:
         self.faults = Faults()
         self.total = total
         self.placed: dict[UUID, PlacedOrder] = {}
+        self.checkouts: dict[UUID, StandingCheckout] = {}
         self.steps: dict[UUID, dict[int, Transition]] = defaultdict(dict)
         self.holds: set[UUID] = set()
         self.references: dict[tuple[ReferenceKind, UUID, int], str] = {}
@@ -71,7 +82,8 @@ class FakeOrderBook:
         await self.faults.before("place")
         if self._requests.get(request.order_id) == request.request:
             await self.faults.after("place")
-            return self.placed[request.order_id]
+            standing = {"checkout": self.checkouts.get(request.order_id), "version": max(self.steps[request.order_id])}
+            return self.placed[request.order_id].model_copy(update=standing)
         if request.order_id in self.placed and self.last(request.order_id).status is not OrderStatus.AWAITING_PAYMENT:
             raise OrderRefused("paid already", code=RefusalCode.ALREADY_PAID)
         total = self.total + ADD_ON * len(request.request.add_ons)
@@ -97,6 +109,7 @@ class FakeOrderBook:
                 image=image,
             ),
             approved_sha256=image.sha256,
+            version=request.enters.version,
         )
         self.placed[request.order_id] = placed
         self._requests[request.order_id] = request.request
@@ -118,6 +131,7 @@ class FakeOrderBook:
     async def record_checkout(self, request: OpenCheckout, session: CheckoutSession) -> None:
         await self.faults.before("record_checkout")
         self._write(request.enters)
+        self.checkouts[request.order_id] = StandingCheckout(**session.model_dump())
         await self.faults.after("record_checkout")
 
     async def record_payment(self, order_id: UUID, payment: Payment, enters: Transition | None) -> None:

@@ -10,7 +10,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.money import PAYMENT_RANKS, REFUND_RANKS
 from adapters.postgres.order_book import PostgresOrderBook
 from models.errors import IntegrityBroken
-from models.order import OrderStatus, PlacedOrder
+from models.order import OrderStatus, PlacedOrder, StandingCheckout
 from models.payment import CheckoutSession, OpenCheckout, Payment, PaymentState, Refund, RefundState, RequestRefund
 from tests.adapters.postgres.shop import NOW, Shop, met, step, together
 
@@ -102,6 +102,19 @@ class TestCheckouts:
         rows = await shop.rows("SELECT attempt, state, amount FROM payments ORDER BY attempt")
         assert order["checkout_session_id"] == session(placed, 2).session_id
         assert [tuple(row.values()) for row in rows] == [(1, "open", 3500), (2, "open", 3500)]
+
+    async def test_a_workflow_that_begins_anew_is_told_which_session_stands(self, shop: Shop):
+        """Opening another one would let the customer pay twice."""
+        upload = await shop.upload()
+        placed = await shop.place(upload=upload)
+        for number in (1, 2):
+            await shop.orders.record_checkout(open_checkout(placed, number, version=1 + number), session(placed, number))
+
+        again = await shop.place(upload=upload)
+
+        assert placed.checkout is None
+        assert again.checkout == StandingCheckout(**(session(placed, 2).model_dump() | {"key_number": 2}))
+        assert again.version == 3
 
     async def test_recording_the_same_session_again_changes_nothing(self, shop: Shop):
         placed = await checked_out(shop)
