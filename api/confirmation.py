@@ -70,7 +70,10 @@ class Confirmations:
         look = "accepted" if is_paid(order) else f"seen:{int(self._clock().timestamp()) // ONE_LOOK}"
         try:
             await self._client.report_payment(
-                order.order_id, PaymentReport(session_id=session_id), update_id=f"{session_id}:{look}", wait=self._wait
+                order.order_id,
+                PaymentReport(session_id=session_id, is_nudge=True),
+                update_id=f"{session_id}:{look}",
+                wait=self._wait,
             )
         except TryAgain:
             return False

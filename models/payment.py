@@ -260,6 +260,8 @@ class PaymentReport(Contract):
     """Somebody says that this Session was paid: a reason to look, never a proof."""
 
     session_id: str
+    is_nudge: bool = False
+    """Somebody looks at a page and may look again: refused while others wait already, which a webhook never is."""
 
 
 class PaymentView(Contract):

@@ -68,6 +68,11 @@ def present(value: T | None) -> T:
     return value
 
 
+def busy(text: str) -> ApplicationError:
+    """Return the refusal of an update that may be sent again in a moment."""
+    return ApplicationError(text, type="ProviderUnavailable", non_retryable=True)
+
+
 def refused(text: str) -> ApplicationError:
     """Return the refusal of an update, before anything is written to history."""
     return ApplicationError(text, type="UpdateRefused", non_retryable=True)

@@ -109,7 +109,10 @@ class Fulfilment:
         while not life.is_out:
             heard = await life.wait(lambda: self._reports or life.cancel, until=until, summary="production takes too long")
             if self._reports:
+                attempt = life.print_attempt
                 await self._advance(self._reports.pop(0))
+                if life.print_attempt != attempt:
+                    until = workflow.now() + life.policy.production_limit
             elif life.cancel is not None:
                 await self._acceptance.answer_cancel()
             elif not heard:

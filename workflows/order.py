@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from models.production import ProductionReport
     from workflows.checkout import CheckoutDesk
     from workflows.delivery import Delivery
-    from workflows.failures import describe, named, refused
+    from workflows.failures import busy, describe, named, refused
     from workflows.fulfilment import Fulfilment
     from workflows.handlers import update
     from workflows.life import OrderEnded, OrderLife, StepNotWritten
@@ -36,6 +36,9 @@ with workflow.unsafe.imports_passed_through():
 
 RESOLVABLE = {HoldReason.OVERDUE, HoldReason.SHIPMENT_OVERDUE, HoldReason.CAPTURE_FAILED, HoldReason.REFUND_FAILED}
 """What a person can settle outside of the system; everything else needs the step itself."""
+
+MOST_WAITING_REPORTS = 4
+"""Temporal lets ten updates of a workflow be under way: pages that are reloaded while Stripe is away leave room for operators."""
 
 ASKS_FIRST = {OrderStatus.SUBMITTING, OrderStatus.VERIFYING, OrderStatus.IN_PRODUCTION}
 """Where a wish to cancel has to wait for the manufacturer's answer."""
@@ -53,6 +56,7 @@ class OrderWorkflow:
         self._acceptance = Acceptance(self._life)
         self._fulfilment = Fulfilment(self._life, self._acceptance)
         self._delivery = Delivery(self._life)
+        self._reports_waiting = 0
 
     @workflow.run
     async def run(self, order: OrderInput) -> OrderResult:
@@ -80,10 +84,14 @@ class OrderWorkflow:
     @update("Somebody says that the order is paid: Stripe is asked. Sent by webhooks and the success page.")
     async def report_payment(self, report: PaymentReport) -> PaymentView:
         """Look, and if it is paid wait until the manufacturer has accepted the order or it stands still."""
-        await self._checkout.report()
         life = self._life
-        if life.is_authorized:
-            await workflow.wait_condition(lambda: bool(life.submission or life.holding or life.ended))
+        self._reports_waiting += 1
+        try:
+            await self._checkout.report()
+            if life.is_authorized:
+                await workflow.wait_condition(lambda: bool(life.submission or life.holding or life.ended))
+        finally:
+            self._reports_waiting -= 1
         return PaymentView(
             status=life.progress.status or OrderStatus.AWAITING_PAYMENT,
             authorized=life.is_authorized,
@@ -135,6 +143,11 @@ class OrderWorkflow:
     async def mark_resolved(self, by: Operator) -> None:
         """Take over from a person who has settled what the order could not."""
         self._life.resolution = by
+
+    @report_payment.validator
+    def _may_look(self, report: PaymentReport) -> None:
+        if report.is_nudge and self._reports_waiting >= MOST_WAITING_REPORTS:
+            raise busy("others wait already to hear whether it is paid")
 
     @retry_step.validator
     def _may_retry(self, by: Operator) -> None:

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.errors import ProviderUnavailable
 from models.order import CancelOutcome, OrderStatus
-from models.payment import PaymentView, RefundRequest, RefundState
+from models.payment import PaymentReport, PaymentView, RefundRequest, RefundState
 from models.production import ManufacturerOrderStatus, ProductionStage
 from tests.workflows.shop import CLERK, PACKER, Shop
-from workflows.order import OrderWorkflow
+from workflows.order import MOST_WAITING_REPORTS, OrderWorkflow
 
 
 class TestManyReports:
@@ -77,6 +77,31 @@ class TestReportOfAStandstill:
         view = await reported.result()
         assert view.status is OrderStatus.CANCELED
         assert not view.accepted
+
+
+class TestManyWhoWait:
+    async def test_for_stripe_leave_room_for_operators_and_webhooks(self, shop: Shop) -> None:
+        """Temporal takes ten updates at a time; who reloads a page is told to come again, who acts is not."""
+        gate = shop.gateway.faults.hold("read_payment")
+        await shop.place_and_pay()
+        nudge = PaymentReport(session_id=shop.gateway.session.session_id, is_nudge=True)
+        waiting = [
+            await shop.handle.start_update(OrderWorkflow.report_payment, nudge, wait_for_stage=shop.ACCEPTED)
+            for _ in range(MOST_WAITING_REPORTS)
+        ]
+        await gate.reached.wait()
+
+        with pytest.raises(WorkflowUpdateFailedError) as refusal:
+            await shop.handle.execute_update(OrderWorkflow.report_payment, nudge)
+        assert isinstance(refusal.value.cause, ApplicationError)
+        assert refusal.value.cause.type == ProviderUnavailable.__name__
+        webhook = await shop.start_report()
+        canceled = await shop.handle.start_update(OrderWorkflow.cancel, CLERK, wait_for_stage=shop.ACCEPTED)
+
+        gate.open()
+        assert await canceled.result() is CancelOutcome.CANCELED
+        for report in (*waiting, webhook):
+            assert (await report.result()).status is OrderStatus.CANCELED
 
 
 class TestClosedOrder:
