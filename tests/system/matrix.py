@@ -30,7 +30,7 @@ from dev.world import devices
 from models.order import Operator, OrderStatus
 from models.production import ReferenceKind
 from tests.system.case import Case
-from tests.system.cells import ANNOUNCE, CONFIRM, FAULTS, LOGIN, LOOK_AT_PAYMENT, LOOK_AT_QUEUE, TIMEOUT_S, Cell
+from tests.system.cells import ANNOUNCE, CONFIRM, FAULTS, LOGIN, LOOK_AT_PAYMENT, LOOK_AT_QUEUE, SLOW_S, TIMEOUT_S, Cell
 from tests.system.running import running
 from tests.system.storefront import DEFAULT_DEVICE, MACHINE, QR_BODY, WEB_BODY, picture
 from tests.system.world import World
@@ -92,7 +92,8 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         patch.setitem(policy, "retry_policy", quick)
     brief = timedelta(milliseconds=100)
     patch.setattr(submission, "RESUBMIT_PAUSE", brief)
-    patch.setattr(submission, "LATE_REQUEST", brief)
+    # Longer than a request of ours may be under way after we gave it up, as it really is.
+    patch.setattr(submission, "LATE_REQUEST", timedelta(seconds=SLOW_S))
     patch.setattr(poller, "CADENCE", ((timedelta(days=1), 5 * brief),))
     pauses = ((options, "POLLER_SHORTEST"), (poller, "AFTER_A_FAIL"), (workflows.poller, "AFTER_A_FAIL"))
     for module, prefix in pauses:
