@@ -4,13 +4,15 @@ An adapter fits a port by shape alone; `worker.py` is where mypy proves it. All 
 that is meant to be handled. Every method of `OrderBook` is one transaction and is safe to repeat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from models.artwork import PrintFile, RenderedImage, RenderRequest
+from models.design import ComposedDesign, ComposeRequest, DesignDocument, StyleParameters
+from models.generation import GenerateImage, GenerationResult, ImageAnswer, ImagePrompt, Prompt
 from models.inbox import InboxMessage, InboxState, Settlement
 from models.order import PlacedOrder, PlaceOrder, Product, Transition
 from models.payment import (
@@ -100,6 +102,48 @@ class Renderer(Protocol):
 
     async def render(self, data: bytes, request: RenderRequest) -> RenderedImage:
         """Scale to the shell, exactly the same bytes every time. Raises `OrderRefused` for a picture that is not one."""
+
+
+class DesignRenderer(Protocol):
+    """Draws design documents."""
+
+    @property
+    def version(self) -> str:
+        """Name what decides the output's bytes: renderer, libraries and fonts."""
+
+    async def compose(self, document: DesignDocument, request: ComposeRequest, pictures: Mapping[str, bytes]) -> ComposedDesign:
+        """Draw the print file and its preview, exactly the same bytes every time.
+
+        `pictures` has the bytes of everything that the document names. Raises `OrderRefused` for what cannot be printed well.
+        """
+
+
+class ImageGenerator(Protocol):
+    """Makes pictures of pictures by AI (Gemini)."""
+
+    async def generate(self, prompt: ImagePrompt) -> ImageAnswer:
+        """Have one picture made; it is paid for when it is answered, and not otherwise.
+
+        Raises `GenerationRefused` (never again with this input), `ProviderUnavailable` (later, perhaps with `retry_after`),
+        `ProviderRejected` (our mistake).
+        """
+
+
+class Prompts(Protocol):
+    """What the AI is told for each template and style."""
+
+    def prompt(self, template_id: str, style: StyleParameters) -> Prompt:
+        """Return the words for a choice that was resolved. Raises `OrderRefused` (`unknown_style`) with what may be chosen."""
+
+
+class GenerationBook(Protocol):
+    """What is written down of generations. Each method is one transaction and safe to repeat."""
+
+    async def begin(self, request: GenerateImage) -> None:
+        """Write the attempt and reserve its price. Raises `OrderRefused` (`budget_spent`) where a budget has no room for it."""
+
+    async def finish(self, request: GenerateImage, result: GenerationResult, *, at: datetime) -> None:
+        """Write how it ended: the picture with its public name and cost, or why there is none (which costs nothing)."""
 
 
 class ImageLinks(Protocol):

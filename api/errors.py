@@ -49,6 +49,15 @@ STATUS_OF_REFUSAL: dict[RefusalCode, int] = {
     RefusalCode.ORDER_CLOSED: 409,
     RefusalCode.ALREADY_PAID: 409,
     RefusalCode.PAYMENT_REFUSED: 402,
+    RefusalCode.UNKNOWN_STYLE: 422,
+    RefusalCode.UNKNOWN_PICTURE: 422,
+    RefusalCode.UNKNOWN_DECORATION: 422,
+    RefusalCode.UNKNOWN_FONT: 422,
+    RefusalCode.BAD_DESIGN: 422,
+    RefusalCode.LOW_RESOLUTION: 422,
+    RefusalCode.GENERATION_REFUSED: 422,
+    RefusalCode.BUDGET_SPENT: 429,
+    RefusalCode.NOT_APPROVED: 409,
 }
 
 RETRY_AFTER_SECONDS = 5

@@ -13,6 +13,7 @@ from limits import parse_many
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from config.fields import Accounts, Duration, Group, HostAndPort, Keyring, Listed, Regex, WebAddress
+from models.generation import GenerationPolicy
 from models.order import OrderPolicy
 
 TaskQueue = Literal["orders", "artwork", "manufacturer"]
@@ -169,7 +170,35 @@ class GeminiSettings(Group):
     """API key"""
     base_url: WebAddress = "https://generativelanguage.googleapis.com"
     model: str = "gemini-3-pro-image-preview"
+    image_size: Literal["1K", "2K", "4K"] = "2K"
+    """Longest side of what is made; a print file is 1390 px wide and about 2900 px high."""
     timeout: Duration = timedelta(seconds=90)
+
+
+_GENERATION = GenerationPolicy()
+
+
+class ArtworkSettings(Group):
+    """What AI pictures may cost; each generation keeps the values that it was started with."""
+
+    per_session: Count = _GENERATION.per_session
+    """Pictures for one vending session."""
+    per_client_and_day: Count = _GENERATION.per_client_and_day
+    """Pictures for one web customer (by address), in 24 hours."""
+    daily_spend: Count = _GENERATION.daily_spend
+    """Pence in 24 hours for everybody together; then no more are made until some are older."""
+    price: Count = _GENERATION.price
+    """Pence that one picture costs."""
+    trademark_styles: bool = True
+    """Whether styles are offered whose names somebody may own."""
+    generate_wait: Duration = timedelta(seconds=60)
+    """How long a request waits for its picture before it answers 202 and an address to ask at."""
+    render_wait: Duration = timedelta(seconds=20)
+    """How long a request waits for its design to be drawn before it answers 503 "try again"."""
+
+    def policy(self) -> GenerationPolicy:
+        """Return the limits as the contract that generations are started with."""
+        return GenerationPolicy.model_validate(self.model_dump())
 
 
 class ImageLinkSettings(Group):

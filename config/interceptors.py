@@ -30,6 +30,7 @@ from config.logging import workflow_context
 from models.errors import (
     AlreadyExists,
     Duplicate,
+    GenerationRefused,
     IntegrityBroken,
     MoneyGone,
     NeedsPerson,
@@ -74,6 +75,8 @@ VERDICTS: Mapping[type[OrderPipelineError], Verdict] = {
     StoredFailure: GIVE_UP,
     ProviderRejected: GIVE_UP,
     PaymentDeclined: GIVE_UP,
+    # The customer is answered, and chooses again.
+    GenerationRefused: Verdict(retryable=False, benign=True),
     AlreadyExists: GIVE_UP,
     NotThere: GIVE_UP,
     NeedsPerson: GIVE_UP,

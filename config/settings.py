@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from config.fields import Account, Group, Key
 from config.groups import (
     ApiSettings,
+    ArtworkSettings,
     DatabaseSettings,
     GeminiSettings,
     ImageLinkSettings,
@@ -39,6 +40,7 @@ from config.groups import (
 __all__ = [
     "Account",
     "ApiSettings",
+    "ArtworkSettings",
     "DatabaseSettings",
     "Environment",
     "GeminiSettings",
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
     storefront: StorefrontSettings
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
+    artwork: ArtworkSettings = ArtworkSettings()
     order: OrderSettings = OrderSettings()
     stock: StockSettings = StockSettings()
     logging: LoggingSettings = LoggingSettings()

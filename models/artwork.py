@@ -1,5 +1,6 @@
 """Pictures: as uploaded, as printed. Bytes live in the object store; these are their names and hashes."""
 
+from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 from uuid import UUID
@@ -95,13 +96,31 @@ def fits(picture: HasSize, width_mm: float, height_mm: float) -> bool:
     return abs(picture.height / picture.width - shell_ratio) <= RATIO_TOLERANCE * shell_ratio
 
 
+class PictureKind(StrEnum):
+    """What a named picture is for."""
+
+    FINAL = "final"
+    """A finished design, to be ordered: sent by the storefront, or drawn by us from a design document."""
+    PHOTO = "photo"
+    """What a customer designs with."""
+    GENERATED = "generated"
+    """Made by AI."""
+    PREVIEW = "preview"
+    """A finished design in small."""
+
+
 class Upload(Contract):
-    """A customer's final image: a fresh unguessable file name that leads to the stored bytes."""
+    """A customer's picture: a fresh unguessable file name that leads to the stored bytes.
+
+    Attributes:
+        template_id: Of a final image; None for everything else.
+    """
 
     name: str
-    template_id: str
+    template_id: str | None = None
     image: StoredImage
     created_at: Instant
+    kind: PictureKind = PictureKind.FINAL
 
 
 class PrintFile(Contract):

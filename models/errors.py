@@ -7,6 +7,7 @@
     . StoredFailure            the idempotency key now answers its first failure for ever: look up, then use the next number
     . ProviderRejected         asking again cannot succeed
       + PaymentDeclined        the customer's bank said no
+      + GenerationRefused      the AI will not make this picture
       + AlreadyExists          our reference is known there already: look up, that is success
       + NotThere               the object that we name does not exist there
       + NeedsPerson            an answer that nobody has classified: a person decides
@@ -78,6 +79,10 @@ class PaymentDeclined(ProviderRejected):
     """The customer's bank or the card network said no."""
 
 
+class GenerationRefused(ProviderRejected):
+    """The AI will not make this picture; `message` is for the customer, `code` the provider's own word (`IMAGE_SAFETY`)."""
+
+
 class AlreadyExists(ProviderRejected):
     """Our reference was used before at the provider: after a look-up this is success."""
 
@@ -128,6 +133,15 @@ class RefusalCode(StrEnum):
     ORDER_CLOSED = "order_closed"
     ALREADY_PAID = "already_paid"
     PAYMENT_REFUSED = "payment_refused"
+    UNKNOWN_STYLE = "unknown_style"
+    UNKNOWN_PICTURE = "unknown_picture"
+    UNKNOWN_DECORATION = "unknown_decoration"
+    UNKNOWN_FONT = "unknown_font"
+    BAD_DESIGN = "bad_design"
+    LOW_RESOLUTION = "low_resolution"
+    GENERATION_REFUSED = "generation_refused"
+    BUDGET_SPENT = "budget_spent"
+    NOT_APPROVED = "not_approved"
 
 
 class OrderRefused(OrderPipelineError):

@@ -47,7 +47,7 @@ WITH device AS (
            jsonb_build_object('key', a.key, 'sha256', a.sha256, 'media_type', a.media_type,
                               'width', a.width, 'height', a.height, 'size', a.size) AS image
     FROM uploads u JOIN assets a ON a.sha256 = u.asset_sha256
-    WHERE u.name = :upload_name
+    WHERE u.name = :upload_name AND u.kind = 'final' AND a.removed_at IS NULL
 ), template AS (
     SELECT t.id, t.name, t.is_active FROM templates t
     WHERE CASE WHEN CAST(:template AS text) IS NULL THEN t.id = (SELECT template_id FROM upload)

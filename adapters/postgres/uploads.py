@@ -1,7 +1,9 @@
-"""Final images that customers sent: the bytes are in the object store, here is which name leads to which."""
+"""Pictures of customers: the bytes are in the object store, here is which name leads to which."""
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from datetime import datetime
+
+from sqlalchemy import ScalarSelect, select
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres.engine import Database
@@ -11,6 +13,14 @@ from models.catalog import match_name
 from models.errors import OrderRefused, RefusalCode
 from models.tables import Asset, Template
 from models.tables import Upload as UploadRow
+
+_WITHOUT_TEMPLATE = "ck_uploads_template"
+
+
+def asset_of(image: StoredImage, *, at: datetime) -> Insert:
+    """Return the statement that writes a picture's bytes down; the same bytes, stored once more, are no longer removed."""
+    row = insert(Asset).values(**image.model_dump(), created_at=at)
+    return row.on_conflict_do_update(index_elements=["sha256"], set_={"removed_at": None}, where=Asset.removed_at.is_not(None))
 
 
 class PostgresUploads:
@@ -24,31 +34,31 @@ class PostgresUploads:
 
         The template may be spelled as the storefront spells it. Raises `OrderRefused` (`unknown_template`).
         """
-        asset = (
-            insert(Asset).values(**upload.image.model_dump(), created_at=upload.created_at).on_conflict_do_nothing().cte("asset")
-        )
-        template_id = select(Template.id).where(Template.match_names.contains([match_name(upload.template_id)])).scalar_subquery()
         row = insert(UploadRow).values(
-            name=upload.name, asset_sha256=upload.image.sha256, template_id=template_id, created_at=upload.created_at
+            name=upload.name,
+            kind=upload.kind,
+            asset_sha256=upload.image.sha256,
+            template_id=None if upload.template_id is None else _template(upload.template_id),
+            created_at=upload.created_at,
         )
         async with self._database.connect() as connection:
             try:
-                await connection.execute(row.add_cte(asset))
+                await connection.execute(row.add_cte(asset_of(upload.image, at=upload.created_at).cte("asset")))
             except IntegrityError as error:
-                # A template that is not found leaves NULL in its column, the one refusal here that is no named constraint's.
-                if violated(error) is not None:
+                # A template that is not found leaves NULL in its column, which a final image must not have.
+                if violated(error) != _WITHOUT_TEMPLATE:
                     raise
                 raise OrderRefused(
                     f"There is no template “{upload.template_id}”. Please choose one from the list.",
                     code=RefusalCode.UNKNOWN_TEMPLATE,
-                    facts={"template": upload.template_id},
+                    facts={"template": upload.template_id or ""},
                 ) from error
 
     async def find(self, name: str) -> Upload | None:
         """Return the upload of this name."""
         image = [Asset.__table__.c[field] for field in StoredImage.model_fields]
         statement = (
-            select(UploadRow.template_id, UploadRow.created_at.label("uploaded_at"), *image)
+            select(UploadRow.template_id, UploadRow.kind, UploadRow.created_at.label("uploaded_at"), *image)
             .join(Asset, Asset.sha256 == UploadRow.asset_sha256)
             .where(UploadRow.name == name)
         )
@@ -61,4 +71,9 @@ class PostgresUploads:
             template_id=row["template_id"],
             image=StoredImage.model_validate({field: row[field] for field in StoredImage.model_fields}),
             created_at=row["uploaded_at"],
+            kind=row["kind"],
         )
+
+
+def _template(spelling: str) -> ScalarSelect[str]:
+    return select(Template.id).where(Template.match_names.contains([match_name(spelling)])).scalar_subquery()

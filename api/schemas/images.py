@@ -33,7 +33,7 @@ class FinalImage(BaseModel):
             file_path=f"/image/{upload.name}",
             public_url=link.url,
             session_id=order_id or f"session_{int(upload.created_at.timestamp())}",
-            template_id=upload.template_id,
+            template_id=upload.template_id or "",
             order_id=order_id,
             image_type="final_composed",
         )

@@ -4,6 +4,7 @@ from models.tables.base import Base
 from models.tables.brand import Brand
 from models.tables.decoration import Color, Font
 from models.tables.device import Device
+from models.tables.generation import Generation
 from models.tables.inbox import InboxMessage
 from models.tables.operator_task import OperatorTask
 from models.tables.order import ORDER_NUMBERS, Order, OrderEvent, OrderLine
@@ -14,7 +15,7 @@ from models.tables.production import REFERENCE_NUMBERS, ManufacturerReference, P
 from models.tables.snapshot import CatalogueDifference, Snapshot
 from models.tables.stock import StockHold, StockLevel
 from models.tables.template import AddOn, AIStyle, Template
-from models.tables.upload import Asset, Upload
+from models.tables.upload import Asset, Design, Upload
 
 __all__ = [
     "ORDER_NUMBERS",
@@ -26,8 +27,10 @@ __all__ = [
     "Brand",
     "CatalogueDifference",
     "Color",
+    "Design",
     "Device",
     "Font",
+    "Generation",
     "InboxMessage",
     "ManufacturerReference",
     "OperatorTask",

@@ -50,4 +50,5 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         list[str]: ARRAY(Text),
         dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
     }

@@ -37,6 +37,7 @@ MEANINGS: list[tuple[OrderPipelineError, bool, bool, timedelta | None, dict[str,
     (errors.StoredFailure("m", provider="stripe"), False, True, None, {"provider": "stripe", "code": None}),
     (errors.ProviderRejected("m", provider="stripe", code="c"), False, True, None, {"provider": "stripe", "code": "c"}),
     (errors.PaymentDeclined("m", provider="stripe", code="c"), False, True, None, {"provider": "stripe", "code": "c"}),
+    (errors.GenerationRefused("m", provider="gemini", code="c"), False, False, None, {"provider": "gemini", "code": "c"}),
     (errors.AlreadyExists("m", provider="manufacturer"), False, True, None, {"provider": "manufacturer", "code": None}),
     (errors.NotThere("m", provider="r2"), False, True, None, {"provider": "r2", "code": None}),
     (

@@ -1,0 +1,155 @@
+"""Pictures made by AI: what is asked, what it may cost, how it ends."""
+
+from datetime import timedelta
+from enum import StrEnum
+from hashlib import sha256
+from uuid import UUID, uuid5
+
+from pydantic import Field
+
+from models.artwork import StoredImage
+from models.base import Contract, Instant, Minor, Sha256
+from models.design import StyleParameters
+from models.order import Channel
+
+_DESIGNS = UUID("b7a1f3d4-2f6e-5b80-8c55-91f0a4c7e3b6")
+"""Namespace of generation ids."""
+
+REPEAT_WINDOW = timedelta(seconds=60)
+"""Within this time of its success the same request is the same attempt, e.g. an impatient second click; later it is a new one."""
+
+
+def generation_subject(*, requester: str, photo_sha256: str | None, template_id: str, style: StyleParameters) -> Sha256:
+    """Return what makes two requests the same wish: who asks (`client` or `session`), of which photo, in which style."""
+    parameters = "\n".join(f"{name}={value}" for name, value in sorted(style.items()))
+    return sha256(f"{requester}\n{photo_sha256 or '-'}\n{template_id}\n{parameters}".encode()).hexdigest()
+
+
+def generation_id_for(subject: Sha256, attempt: int) -> UUID:
+    """Return the id of one attempt (from 1) at a wish; it names workflow, row and stored picture."""
+    return uuid5(_DESIGNS, f"{subject}#{attempt}")
+
+
+def design_workflow_id(generation_id: UUID) -> str:
+    """Return the id of the one workflow that is this generation."""
+    return f"design-{generation_id}"
+
+
+class GenerationState(StrEnum):
+    """Where a generation stands."""
+
+    STARTED = "started"
+    MADE = "made"
+    REFUSED = "refused"
+    """The AI will not make this picture: the customer chooses another photo or style."""
+    FAILED = "failed"
+    """It could not be made in time."""
+
+
+class GenerationPolicy(Contract):
+    """What may be spent, frozen at the start of a generation; amounts in pence."""
+
+    per_session: int = 20
+    per_client_and_day: int = 30
+    daily_spend: Minor = 20_000
+    price: Minor = 11
+
+
+class GenerateImage(Contract):
+    """What a DesignWorkflow is started with.
+
+    Attributes:
+        client: Keyed hash of who asks over the web; empty for a machine's session.
+        session: Hash of the vending session, where there is one.
+        style: Resolved: names as the catalogue spells them.
+        photo: The picture that the AI works from, as it was stored.
+        ratio: Width ÷ height of the case; the model's nearest is asked for.
+    """
+
+    generation_id: UUID
+    subject: Sha256
+    attempt: int
+    client: str = ""
+    session: str = ""
+    order_id: UUID | None = None
+    channel: Channel = Channel.WEB
+    template_id: str
+    style: StyleParameters = Field(default_factory=dict)
+    photo: StoredImage | None = None
+    ratio: float = 0.48
+    at: Instant
+    policy: GenerationPolicy = GenerationPolicy()
+
+
+class GeneratedImage(Contract):
+    """A picture that was made and stored.
+
+    Attributes:
+        name: Its public file name.
+        cost: Pence.
+    """
+
+    generation_id: UUID
+    name: str
+    image: StoredImage
+    prompt: str
+    prompt_version: str
+    model: str
+    cost: Minor
+
+
+class GenerationResult(Contract):
+    """How a generation ended; a refusal is an outcome, not a crash."""
+
+    state: GenerationState
+    picture: GeneratedImage | None = None
+    reason: str = ""
+    """For the customer, where there is no picture."""
+
+
+class Generation(Contract):
+    """A generation as it is written down."""
+
+    generation_id: UUID
+    subject: Sha256
+    attempt: int
+    state: GenerationState
+    template_id: str
+    style: StyleParameters
+    picture: GeneratedImage | None
+    reason: str
+    started_at: Instant
+    finished_at: Instant | None
+
+
+class Prompt(Contract):
+    """What the AI is told.
+
+    Attributes:
+        version: Of the text, recorded with every picture: the same version is the same words.
+    """
+
+    text: str
+    version: str
+
+
+class ImagePrompt(Contract):
+    """A request to the image model; `photo` never enters a Temporal payload.
+
+    Attributes:
+        ratio: Width ÷ height that is wanted.
+    """
+
+    text: str
+    photo: bytes | None
+    media_type: str = "image/png"
+    ratio: float
+
+
+class ImageAnswer(Contract):
+    """The model's picture; `data` never enters a Temporal payload."""
+
+    data: bytes
+    media_type: str
+    model: str
+    text: str = ""
