@@ -4,15 +4,16 @@ ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_NO_CACHE_DIR=1 \
-    PIP_ONLY_BINARY=:all:
+    PIP_NO_CACHE_DIR=1
+# Wheels only, but for pyvips, which has none: it is Python, and its libvips is a wheel. (pip's variables cannot say both.)
+ENV WHEELS="--only-binary :all: --no-binary pyvips"
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
 # The environment that ships has no pip in it.
 RUN python -m venv /opt/build \
     && python -m venv --without-pip /opt/venv \
-    && /opt/build/bin/pip install --no-deps --require-hashes -r requirements-build.lock \
-    && /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements.lock
+    && /opt/build/bin/pip install $WHEELS --no-deps --require-hashes -r requirements-build.lock \
+    && /opt/build/bin/pip --python /opt/venv/bin/python install $WHEELS --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md worker.py ./
 COPY activities activities
 COPY adapters adapters
@@ -25,7 +26,7 @@ RUN /opt/build/bin/pip wheel . --no-deps --no-build-isolation --wheel-dir /dist 
 
 FROM build AS dev-build
 COPY requirements-dev.lock ./
-RUN /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements-dev.lock
+RUN /opt/build/bin/pip --python /opt/venv/bin/python install $WHEELS --no-deps --require-hashes -r requirements-dev.lock
 
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/venv/bin:$PATH \
