@@ -12,6 +12,8 @@ from api.callback_bodies import read_items
 from api.checkout import Checkouts as CheckoutsService
 from api.claims import PaymentClaims as PaymentClaimsService
 from api.confirmation import Confirmations as ConfirmationsService
+from api.designed_orders import DesignedOrders as DesignedOrdersService
+from api.designs import Designs as DesignsService
 from api.forms import FinalImageForm, final_image_form
 from api.health import Health as HealthService
 from api.pictures import Pictures as PicturesService
@@ -54,6 +56,14 @@ def _pictures(services: _Services) -> PicturesService:
 
 def _upload_links(services: _Services) -> UploadLinksService:
     return services.upload_links
+
+
+def _designs(services: _Services) -> DesignsService:
+    return services.designs
+
+
+def _designed_orders(services: _Services) -> DesignedOrdersService:
+    return services.designed_orders
 
 
 def _checkouts(services: _Services) -> CheckoutsService:
@@ -104,6 +114,8 @@ Orders = Annotated[ports.Orders, Depends(_orders)]
 Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]
 Pictures = Annotated[PicturesService, Depends(_pictures)]
 UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
+Designs = Annotated[DesignsService, Depends(_designs)]
+DesignedOrders = Annotated[DesignedOrdersService, Depends(_designed_orders)]
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
 Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]
 PaymentClaims = Annotated[PaymentClaimsService, Depends(_claims)]

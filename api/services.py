@@ -8,6 +8,8 @@ from adapters.postgres.catalog import CatalogReader
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
+from api.designed_orders import DesignedOrders
+from api.designs import Designs
 from api.health import Health
 from api.partner_access import PartnerAccess
 from api.pictures import Pictures, UploadLinks
@@ -28,6 +30,8 @@ class Services:
     pictures: Pictures
     upload_links: UploadLinks
     checkouts: Checkouts
+    designs: Designs
+    designed_orders: DesignedOrders
     confirmations: Confirmations
     stripe_events: StripeEvents
     claims: PaymentClaims

@@ -10,6 +10,7 @@ from pydantic import Field
 from models.artwork import StoredImage
 from models.base import Contract, Instant, Minor, Sha256
 from models.design import StyleParameters
+from models.errors import RefusalCode
 from models.order import Channel
 
 _DESIGNS = UUID("b7a1f3d4-2f6e-5b80-8c55-91f0a4c7e3b6")
@@ -103,8 +104,10 @@ class GenerationResult(Contract):
 
     state: GenerationState
     picture: GeneratedImage | None = None
+    code: RefusalCode | None = None
+    """Why there is no picture, where the customer can do something about it."""
     reason: str = ""
-    """For the customer, where there is no picture."""
+    """The same for the customer."""
 
 
 class Generation(Contract):
