@@ -85,7 +85,7 @@ class Pictures:
         upload = Upload(name=new_file_name(image.media_type), template_id=template_id, image=image, created_at=now)
         await self._uploads.add(upload)
         log.info("final image stored", sha256=image.sha256, width=image.width, height=image.height, size=image.size)
-        return upload, self._links.link(upload.name, audience=Audience.END_USER, expires_at=now + LINK_LIFETIME)
+        return upload, self.link_to(upload)
 
     async def accept_photo(self, data: bytes) -> Upload:
         """Make a photo safe to keep, store it, and give it a fresh name.
@@ -100,6 +100,10 @@ class Pictures:
         await self._uploads.add(upload)
         log.info("photo stored", sha256=image.sha256, width=image.width, height=image.height, size=image.size)
         return upload
+
+    def link_to(self, upload: Upload) -> ImageLink:
+        """Return the link that a customer is answered with when its picture was made or stored."""
+        return self._links.link(upload.name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
 
     async def find_photo(self, name: str) -> Upload:
         """Find a picture to design with, sent or generated, by its name.

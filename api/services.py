@@ -8,12 +8,14 @@ from adapters.postgres.catalog import CatalogReader
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
+from api.end_user_links import EndUserLinks
 from api.health import Health
 from api.partner_access import PartnerAccess
 from api.pictures import Pictures, UploadLinks
 from api.ports import InboxWriter, Orders, PartnerOrders
 from api.print_links import PrintLinks
 from api.stripe_events import StripeEvents
+from api.upload_slots import UploadSlots
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Services:
     inbox: InboxWriter
     pictures: Pictures
     upload_links: UploadLinks
+    end_user_links: EndUserLinks
+    upload_slots: UploadSlots
     checkouts: Checkouts
     confirmations: Confirmations
     stripe_events: StripeEvents
