@@ -29,6 +29,7 @@ from api.claims import PaymentClaims
 from api.confirmation import Confirmations
 from api.designed_orders import DesignedOrders
 from api.designs import Designs, NoDecorations
+from api.end_user_links import EndUserLinks
 from api.health import DATABASE, Health, fresh_stock
 from api.middleware.body_limit import BodyLimit
 from api.middleware.context import RequestContext
@@ -48,6 +49,7 @@ from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
 from api.stripe_events import StripeEvents
+from api.upload_slots import UploadSlots
 from config.codec import EncryptedPayloadCodec
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
@@ -62,6 +64,8 @@ OpenServices = Callable[[Settings, Clock], AbstractAsyncContextManager[Services]
 
 TITLE = "PimpMyCase API"
 DESCRIPTION = "Takes orders for phone cases and follows each until it is in its customer's hand."
+PHOTO_LIMIT = 11_000_000
+"""Bytes of a form with a photo, which has at most 10 MB."""
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
@@ -157,16 +161,19 @@ def build_services(
         wait=settings.artwork.render_wait,
         clock=clock,
     )
+    uploads = PostgresUploads(database)
     return Services(
         clock=clock,
         storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
         orders=orders,
         inbox=PostgresInboxWriter(database),
-        pictures=Pictures(store, PostgresUploads(database), partner_orders, links, clock=clock),
+        pictures=Pictures(store, uploads, partner_orders, links, clock=clock),
+        end_user_links=EndUserLinks(uploads, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         designs=designs,
         designed_orders=DesignedOrders(order_client, designs, api=settings.api, policy=settings.order.policy(), clock=clock),
+        upload_slots=UploadSlots(),
         checkouts=Checkouts(
             order_client,
             orders,
@@ -210,7 +217,12 @@ def _middleware(settings: Settings, limits: RateLimits) -> list[Middleware]:
     """From the outside to the inside."""
     is_https = settings.image_link.public_base_url.startswith("https://")
     large = settings.api.upload_limit
-    larger_bodies = {"/api/images/upload-final": large, "/codec/decode": large, "/codec/encode": large}
+    larger_bodies = {
+        "/api/images/upload-final": large,
+        "/api/photos": PHOTO_LIMIT,
+        "/codec/decode": large,
+        "/codec/encode": large,
+    }
     return [
         Middleware(RequestContext),
         Middleware(SecurityHeaders, is_https=is_https),

@@ -1,5 +1,6 @@
 """What a handler may ask for, by name: `async def brands(catalog: Catalog)`."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, cast
 
@@ -14,12 +15,14 @@ from api.claims import PaymentClaims as PaymentClaimsService
 from api.confirmation import Confirmations as ConfirmationsService
 from api.designed_orders import DesignedOrders as DesignedOrdersService
 from api.designs import Designs as DesignsService
-from api.forms import FinalImageForm, final_image_form
+from api.end_user_links import EndUserLinks as EndUserLinksService
+from api.forms import FinalImageForm, final_image_form, photo_form
 from api.health import Health as HealthService
 from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
 from api.print_links import PrintLinks as PrintLinksService
 from api.services import Services
+from api.upload_slots import UploadSlots
 from models.inbox import NewMessage
 
 
@@ -66,6 +69,10 @@ def _designed_orders(services: _Services) -> DesignedOrdersService:
     return services.designed_orders
 
 
+def _end_user_links(services: _Services) -> EndUserLinksService:
+    return services.end_user_links
+
+
 def _checkouts(services: _Services) -> CheckoutsService:
     return services.checkouts
 
@@ -106,6 +113,23 @@ async def _stripe_event(request: Request, services: _Services) -> NewMessage:
     return await services.stripe_events.read(request)
 
 
+async def _upload_slot(services: _Services) -> AsyncIterator[UploadSlots]:
+    async with services.upload_slots.one():
+        yield services.upload_slots
+
+
+_Slot = Annotated[UploadSlots, Depends(_upload_slot)]
+"""Held until the answer is made."""
+
+
+async def _final_image(request: Request, slot: _Slot) -> FinalImageForm:
+    return await slot.received(final_image_form(request))
+
+
+async def _photo(request: Request, slot: _Slot) -> bytes:
+    return await slot.received(photo_form(request))
+
+
 Now = Annotated[datetime, Depends(_now)]
 """This moment by the process's clock, UTC."""
 StorefrontUrl = Annotated[str, Depends(_storefront_url)]
@@ -116,6 +140,7 @@ Pictures = Annotated[PicturesService, Depends(_pictures)]
 UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
 Designs = Annotated[DesignsService, Depends(_designs)]
 DesignedOrders = Annotated[DesignedOrdersService, Depends(_designed_orders)]
+EndUserLinks = Annotated[EndUserLinksService, Depends(_end_user_links)]
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
 Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]
 PaymentClaims = Annotated[PaymentClaimsService, Depends(_claims)]
@@ -126,7 +151,9 @@ Partner = Annotated[str, Depends(_partner)]
 PerhapsPartner = Annotated[str | None, Depends(_perhaps_partner)]
 """The same, and None for a stranger, who is told less."""
 Health = Annotated[HealthService, Depends(_health)]
-FinalImageUpload = Annotated[FinalImageForm, Depends(final_image_form)]
+FinalImageUpload = Annotated[FinalImageForm, Depends(_final_image)]
+PhotoUpload = Annotated[bytes, Depends(_photo)]
+"""The bytes of a photo as it was sent: nothing is known of them."""
 StripeEvent = Annotated[NewMessage, Depends(_stripe_event)]
 """A webhook's event whose signature was checked: a handler that names it cannot forget to."""
 CallbackItems = Annotated[list[dict[str, Any]], Depends(read_items)]

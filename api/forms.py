@@ -1,4 +1,4 @@
-"""Forms that carry a whole picture in one field, which the framework's own parsing is too small and too slow for."""
+"""Forms that carry a whole picture, which the framework's own parsing is too small, too slow and too early for."""
 
 import asyncio
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from api.errors import Unprocessable
@@ -47,9 +48,37 @@ FINAL_IMAGE_BODY: dict[str, Any] = {
 """The form in OpenAPI; the framework does not see it, because it is read here."""
 
 
+PHOTO_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            _MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"image": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or HEIC"}},
+                    "required": ["image"],
+                }
+            }
+        },
+    }
+}
+"""The same of `/api/photos`."""
+
+
+async def photo_form(request: Request) -> bytes:
+    """A dependency: the file in the field `image`, whatever its name and type say. Raises `Unprocessable`."""
+    if _media_type(request) != _MULTIPART:
+        raise Unprocessable(f"Send a form ({_MULTIPART}).")
+    async with request.form(max_files=1, max_fields=MAX_FIELDS) as form:
+        photo = form.get("image")
+        if not isinstance(photo, UploadFile):
+            raise Unprocessable("`image` is missing: send the photo as a file.")
+        return await photo.read()
+
+
 async def final_image_form(request: Request) -> FinalImageForm:
     """A dependency: the parsed form. Raises `RequestValidationError`, `Unprocessable` for a body that is no form."""
-    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     if media_type == _URLENCODED:
         fields = await _urlencoded(await request.body())
     elif media_type == _MULTIPART:
@@ -60,6 +89,10 @@ async def final_image_form(request: Request) -> FinalImageForm:
         return FinalImageForm.model_validate(fields)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_input=False, include_url=False)) from error
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 async def _urlencoded(body: bytes) -> dict[str, str]:

@@ -14,9 +14,10 @@ from adapters.links import Audience, Grant, LinkMalformed, LinkRefused, LinkUnsi
 from adapters.r2 import StoredObject
 from adapters.rendering.data_url import parse_data_url
 from adapters.rendering.inspection import inspect_image
+from adapters.rendering.photos import normalize_photo
 from api.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from api.ports import PartnerOrders, Uploads
-from models.artwork import PRINT_FOLDER, ImageLink, Upload, object_key
+from models.artwork import PRINT_FOLDER, ImageLink, PictureKind, Upload, object_key
 from models.errors import NotThere, OrderRefused, ProviderUnavailable, RefusalCode
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ LINK_LIFETIME = timedelta(hours=24)
 """How long a customer's browser can show its picture: the design, the payment and the confirmation page."""
 PICTURES_AT_ONCE = 2
 """Pictures being decoded; each takes up to 100 MB of memory and half a second of a core."""
+_TO_DESIGN_WITH = frozenset({PictureKind.PHOTO, PictureKind.GENERATED})
 NOT_GOOD = "This link is not good, or not any more. Please go back to where you found it."
 NO_PICTURE = "There is no such picture. It may have been removed; please design your case again."
 
@@ -83,7 +85,39 @@ class Pictures:
         upload = Upload(name=new_file_name(image.media_type), template_id=template_id, image=image, created_at=now)
         await self._uploads.add(upload)
         log.info("final image stored", sha256=image.sha256, width=image.width, height=image.height, size=image.size)
-        return upload, self._links.link(upload.name, audience=Audience.END_USER, expires_at=now + LINK_LIFETIME)
+        return upload, self.link_to(upload)
+
+    async def accept_photo(self, data: bytes) -> Upload:
+        """Make a photo safe to keep, store it, and give it a fresh name.
+
+        Raises `OrderRefused` (`BAD_IMAGE`, `IMAGE_TOO_LARGE`) for what is not a photo or is too large, `ProviderUnavailable`.
+        """
+        async with self._seats:
+            photo = await asyncio.to_thread(normalize_photo, data)
+        image = photo.image
+        await self._store.put(image.key, photo.data, media_type=image.media_type)
+        upload = Upload(name=new_file_name(image.media_type), kind=PictureKind.PHOTO, image=image, created_at=self._clock())
+        await self._uploads.add(upload)
+        log.info("photo stored", sha256=image.sha256, width=image.width, height=image.height, size=image.size)
+        return upload
+
+    def link_to(self, upload: Upload) -> ImageLink:
+        """Return the link that a customer is answered with when its picture was made or stored."""
+        return self._links.link(upload.name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
+
+    async def find_photo(self, name: str) -> Upload:
+        """Find a picture to design with, sent or generated, by its name.
+
+        Raises `OrderRefused` (`UNKNOWN_PICTURE`) for a name that leads to none, or to one that was removed.
+        """
+        upload = await self._uploads.find(name)
+        if upload is None or upload.kind not in _TO_DESIGN_WITH:
+            raise OrderRefused(
+                "One of your pictures is not there any more. Please add it again.",
+                code=RefusalCode.UNKNOWN_PICTURE,
+                facts={"picture": name},
+            )
+        return upload
 
     async def open(self, name: str, token: str | None) -> OpenPicture:
         """Say what a link opens.

@@ -10,12 +10,14 @@ from api.claims import PaymentClaims
 from api.confirmation import Confirmations
 from api.designed_orders import DesignedOrders
 from api.designs import Designs
+from api.end_user_links import EndUserLinks
 from api.health import Health
 from api.partner_access import PartnerAccess
 from api.pictures import Pictures, UploadLinks
 from api.ports import InboxWriter, Orders, PartnerOrders
 from api.print_links import PrintLinks
 from api.stripe_events import StripeEvents
+from api.upload_slots import UploadSlots
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Services:
     inbox: InboxWriter
     pictures: Pictures
     upload_links: UploadLinks
+    end_user_links: EndUserLinks
+    upload_slots: UploadSlots
     checkouts: Checkouts
     designs: Designs
     designed_orders: DesignedOrders

@@ -15,6 +15,7 @@ class SubmitDesign(Contract):
         render: What is drawn; the AI's picture is put in where `generate` asks for one.
         generate: The picture that an AI template needs first.
         names: Under which the drawing is kept.
+        again: Whether the AI makes another picture although it has made one of this photo in this style.
     """
 
     brand: Text
@@ -23,6 +24,7 @@ class SubmitDesign(Contract):
     render: RenderDesign
     generate: GenerateImage | None = None
     names: DesignNames
+    again: bool = False
 
 
 class ApproveArtwork(Contract):

@@ -1,20 +1,23 @@
 """Before there is money: the picture of an order that was opened with a design is made, and its customer approves it."""
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ChildWorkflowError
+from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.artwork import ArtworkActivities
     from models.approval import ApproveArtwork, ArtworkState, ArtworkView, SubmitDesign
     from models.design import Design, Refusal, RenderDesign
     from models.errors import RefusalCode
-    from models.generation import GenerateImage, GenerationResult, design_workflow_id
+    from models.generation import GeneratedImage, GenerateImage, GenerationResult, GenerationState, design_workflow_id
     from models.order import Checkout, OrderStatus
     from workflows.checkout import CheckoutDesk, refusal
     from workflows.design import DesignWorkflow
     from workflows.failures import describe, refusal_of
     from workflows.life import OrderEnded, OrderLife
     from workflows.options import RENDER
+
+MOST_DRAWINGS = 100
+"""Of one order: each takes ten events of its history."""
 
 
 class ArtworkDesk:
@@ -26,6 +29,8 @@ class ArtworkDesk:
         self._deadline = workflow.now() + life.policy.approval_limit
         self._submitted: SubmitDesign | None = None
         self._made: SubmitDesign | None = None
+        self._generated: dict[str, GeneratedImage] = {}
+        self._drawings = 0
         self._view = ArtworkView(state=ArtworkState.DRAWING, deadline=self._deadline)
         self._is_open = life.opens_with_design
 
@@ -46,7 +51,7 @@ class ArtworkDesk:
         """Refuse a design that comes too late, before it is written down."""
         if self._view.state is ArtworkState.APPROVED:
             raise refusal(RefusalCode.ALREADY_APPROVED)
-        if not self._is_open:
+        if not self._is_open or self._drawings >= MOST_DRAWINGS:
             raise refusal(RefusalCode.ORDER_CLOSED)
 
     def check_approval(self, approval: ApproveArtwork) -> None:
@@ -94,6 +99,7 @@ class ArtworkDesk:
 
     async def _make(self, design: SubmitDesign) -> None:
         progress = self._life.progress
+        self._drawings += 1
         self._view = ArtworkView(state=ArtworkState.DRAWING, deadline=self._deadline)
         progress.entered(progress.next(OrderStatus.GENERATING, f"{design.render.document.template_id} is drawn"))
         view = await self._draw(design)
@@ -107,11 +113,13 @@ class ArtworkDesk:
         try:
             render = design.render.model_copy(update={"names": design.names})
             if design.generate is not None:
-                result = await self._generate(design.generate)
+                result = await self._picture(design.generate, again=design.again)
                 if result.picture is None:
                     return _not_generated(result)
                 render = render.with_generated(result.picture.name, result.picture.image)
             drawn = await self._render(render)
+        except WorkflowAlreadyStartedError:  # the same attempt at a picture, of an order that was reset
+            return ArtworkView(state=ArtworkState.FAILED)
         except (ActivityError, ChildWorkflowError) as failure:
             refused = refusal_of(failure) if isinstance(failure, ActivityError) else None
             if refused is None:
@@ -119,6 +127,16 @@ class ArtworkDesk:
                 return ArtworkView(state=ArtworkState.FAILED)
             return ArtworkView(state=ArtworkState.REFUSED, refusal=refused)
         return ArtworkView(state=ArtworkState.READY, document=render.document, design=drawn, names=design.names)
+
+    async def _picture(self, wish: GenerateImage, *, again: bool) -> GenerationResult:
+        """Return the AI's picture: the one that was made before, unless the customer wants another one."""
+        made = self._generated.get(wish.subject)
+        if made is not None and not again:
+            return GenerationResult(state=GenerationState.MADE, picture=made)
+        result = await self._generate(wish)
+        if result.picture is not None:
+            self._generated[wish.subject] = result.picture
+        return result
 
     async def _render(self, request: RenderDesign) -> Design:
         return await self._life.call_until_canceled(
@@ -149,8 +167,8 @@ def _is_same(design: SubmitDesign, other: SubmitDesign) -> bool:
 
 def _wish(design: SubmitDesign) -> tuple[object, ...]:
     generate = design.generate
-    subject = generate.subject if generate else None
-    return design.brand, design.model, design.device_id, design.render.document, design.render.pictures, subject
+    picture = (generate.generation_id if design.again else generate.subject) if generate else None
+    return design.brand, design.model, design.device_id, design.render.document, design.render.pictures, picture
 
 
 def _not_generated(result: GenerationResult) -> ArtworkView:

@@ -55,12 +55,12 @@ class PostgresUploads:
                 ) from error
 
     async def find(self, name: str) -> Upload | None:
-        """Return the upload of this name."""
+        """Return the upload of this name, unless its picture was removed."""
         image = [Asset.__table__.c[field] for field in StoredImage.model_fields]
         statement = (
             select(UploadRow.template_id, UploadRow.kind, UploadRow.created_at.label("uploaded_at"), *image)
             .join(Asset, Asset.sha256 == UploadRow.asset_sha256)
-            .where(UploadRow.name == name)
+            .where(UploadRow.name == name, Asset.removed_at.is_(None))
         )
         async with self._database.connect() as connection:
             row = (await connection.execute(statement)).mappings().first()

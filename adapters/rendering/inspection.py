@@ -40,8 +40,8 @@ FINAL_IMAGE: Final = ImageLimits(
 )
 """A design as it is approved and printed: the storefront's canvas is 1390 px wide and as tall as the phone."""
 
-CUSTOMER_PHOTO: Final = ImageLimits(max_bytes=10_000_000, min_side=200, max_side=12_000, max_pixels=50_000_000)
-"""A photo that the AI works from; 50 megapixels is the best that phones take today."""
+CUSTOMER_PHOTO: Final = ImageLimits(max_bytes=10_000_000, min_side=200, max_side=12_000, max_pixels=51_000_000)
+"""A photo to design with. What phones sell as 50 megapixels is 8192 × 6144 on some, which is a little more."""
 
 _DECODERS: Final = ("PNG", "JPEG", "WEBP")
 """The only decoders of Pillow that bytes from outside ever reach."""
@@ -107,12 +107,7 @@ def inspect_image(data: bytes, *, limits: ImageLimits = FINAL_IMAGE, folder: str
 
 def decode_image(data: bytes, *, limits: ImageLimits = FINAL_IMAGE) -> Image.Image:
     """Return the decoded picture as it is stored, not yet upright. Raises as `inspect_image`."""
-    if len(data) > limits.max_bytes:
-        raise OrderRefused(
-            f"This picture is too large: at most {limits.max_bytes // 1_000_000} MB can be used. Please choose a smaller one.",
-            code=RefusalCode.IMAGE_TOO_LARGE,
-            facts={"size": len(data), "max_size": limits.max_bytes},
-        )
+    check_bytes(data, limits)
     image = _open(data)
     _check_header(image, limits)
     try:
@@ -121,6 +116,29 @@ def decode_image(data: bytes, *, limits: ImageLimits = FINAL_IMAGE) -> Image.Ima
         raise _damaged() from error
     _check_shape(image, limits)
     return image
+
+
+def check_bytes(data: bytes, limits: ImageLimits) -> None:
+    """Raise `OrderRefused` (`IMAGE_TOO_LARGE`) for a file with too many bytes."""
+    if len(data) > limits.max_bytes:
+        raise OrderRefused(
+            f"This picture is too large: at most {limits.max_bytes // 1_000_000} MB can be used. Please choose a smaller one.",
+            code=RefusalCode.IMAGE_TOO_LARGE,
+            facts={"size": len(data), "max_size": limits.max_bytes},
+        )
+
+
+def check_size(width: int, height: int, limits: ImageLimits) -> None:
+    """Raise `OrderRefused`: `IMAGE_TOO_LARGE` for too many pixels, `BAD_IMAGE` for too few."""
+    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
+        raise too_many_pixels(width, height)
+    if min(width, height) < limits.min_side:
+        raise OrderRefused(
+            f"This picture is too small to print well: {width} × {height} pixels, and {limits.min_side} are needed on each side. "
+            "Please choose a larger one.",
+            code=RefusalCode.BAD_IMAGE,
+            facts={"width": width, "height": height, "min_side": limits.min_side},
+        )
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -133,22 +151,13 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=_DECODERS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels() from error
+        raise too_many_pixels() from error
     except _DECODER_ERRORS as error:
         raise _damaged() from error
 
 
 def _check_header(image: Image.Image, limits: ImageLimits) -> None:
-    width, height = image.size  # as stored: Pillow decodes a whole PNG to find its orientation
-    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
-        raise _too_many_pixels(width, height)
-    if min(width, height) < limits.min_side:
-        raise OrderRefused(
-            f"This picture is too small to print well: {width} × {height} pixels, and {limits.min_side} are needed on each side. "
-            "Please choose a larger one.",
-            code=RefusalCode.BAD_IMAGE,
-            facts={"width": width, "height": height, "min_side": limits.min_side},
-        )
+    check_size(image.width, image.height, limits)  # as stored: Pillow decodes a whole PNG to find its orientation
     if image.mode not in _MODES:
         raise OrderRefused(
             f"This picture uses a colour format ({image.mode}) that would print in other colours than it shows. "
@@ -189,7 +198,8 @@ def _damaged() -> OrderRefused:
     )
 
 
-def _too_many_pixels(width: int = 0, height: int = 0) -> OrderRefused:
+def too_many_pixels(width: int = 0, height: int = 0) -> OrderRefused:
+    """Return the refusal of a picture whose pixels would fill the memory."""
     return OrderRefused(
         "This picture has too many pixels. Please choose a smaller one.",
         code=RefusalCode.IMAGE_TOO_LARGE,

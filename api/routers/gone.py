@@ -20,7 +20,6 @@ _BY_THE_ORDER = "Orders are sent to the manufacturer by themselves, once their p
 _STATUS_IS_DERIVED = "An order's status follows from what has happened to it and cannot be set."
 _NO_DEBUGGING = "Debugging happens in Temporal's Web UI and in the logs, not in public."
 _OPERATORS = "Operators have this on their own pages, behind a sign-in."
-_LINKS = "Links are made for one order and one reader when they are needed; nobody can mint one."
 
 GONE: Final = (
     GonePath("GET", "/init-database", "Tables and catalogue are made by migrations when a version is deployed."),
@@ -28,7 +27,6 @@ GONE: Final = (
     GonePath("POST", "/generate", "Pictures are generated at /api/images/generate."),
     GonePath("GET", "/styles/{template_id}", "Styles are listed at /api/styles/{template_id}."),
     GonePath("POST", "/webhook/stripe", "Stripe's events go to /stripe-webhook."),
-    GonePath("POST", "/api/images/refresh-token", _LINKS),
     GonePath("POST", "/api/orders/create", "An order is opened by its checkout: /create-checkout-session."),
     GonePath("PUT", "/api/orders/{order_id}/status", _STATUS_IS_DERIVED),
     GonePath("POST", "/api/orders/{order_id}/images", "A design belongs to an order by the name that its upload was given."),

@@ -1,14 +1,15 @@
-"""Final images in; pictures out, to browsers and to the manufacturer."""
+"""Final images and photos in; pictures out, to browsers and to the manufacturer."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Form, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.dependencies import FinalImageUpload, Pictures
-from api.forms import FINAL_IMAGE_BODY
+from api.dependencies import EndUserLinks, FinalImageUpload, PhotoUpload, Pictures
+from api.end_user_links import MAX_HOURS
+from api.forms import FINAL_IMAGE_BODY, PHOTO_BODY
 from api.problems import problems
-from api.schemas.images import FinalImage
+from api.schemas.images import FinalImage, Photo, RefreshedLink, RefreshForm, SecureLink, SecureLinkForm
 
 router = APIRouter(tags=["images"])
 
@@ -24,6 +25,27 @@ async def upload_final(form: FinalImageUpload, pictures: Pictures) -> FinalImage
     """Take a finished design. Its file name is this attempt to order; the same picture sent again is another attempt."""
     upload, link = await pictures.accept(form.final_image_data, template_id=form.template_id)
     return FinalImage.of(upload, link, order_id=form.order_id)
+
+
+@router.post("/api/photos", responses=problems(400, 413, 422, 503), openapi_extra=PHOTO_BODY)
+async def add_photo(data: PhotoUpload, pictures: Pictures) -> Photo:
+    """Take a photo to design with: JPEG, PNG, WebP or HEIC. What is kept is upright, in sRGB, and says nothing but its pixels."""
+    upload = await pictures.accept_photo(data)
+    return Photo.of(upload, pictures.link_to(upload))
+
+
+@router.post("/api/images/generate-secure-url", responses=problems(400, 403, 404, 503))
+@router.post("/api/image/generate-secure-url", responses=problems(400, 403, 404, 503))
+async def generate_secure_url(form: Annotated[SecureLinkForm, Form()], links: EndUserLinks) -> SecureLink:
+    """Give a browser another link to a picture that it made within the last hours; at most four hours are granted."""
+    link = await links.by_name(form.filename, audience=form.partner_type, hours=form.expiry_hours)
+    return SecureLink.of(link, hours=min(form.expiry_hours, MAX_HOURS))
+
+
+@router.post("/api/images/refresh-token", responses=problems(400, 403, 404, 503))
+async def refresh_token(form: Annotated[RefreshForm, Form()], links: EndUserLinks) -> RefreshedLink:
+    """Exchange a link that is still good for one that is good for at least as long, within the week after the upload."""
+    return RefreshedLink.of(*await links.by_link(form.filename, form.current_token, hours=form.additional_hours))
 
 
 @router.get("/image/{name}", responses=_PICTURE, response_class=Response)

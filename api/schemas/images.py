@@ -1,10 +1,14 @@
 """Answers about pictures."""
 
-from typing import Literal, Self
+from datetime import datetime
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, StringConstraints
 
 from models.artwork import ImageLink, Upload
+
+_FileName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Hours = Annotated[int, Field(ge=1)]
 
 
 class FinalImage(BaseModel):
@@ -36,4 +40,97 @@ class FinalImage(BaseModel):
             template_id=upload.template_id or "",
             order_id=order_id,
             image_type="final_composed",
+        )
+
+
+class Photo(BaseModel):
+    """Answer of `/api/photos`.
+
+    Attributes:
+        filename: Fresh and unguessable; it is how a design names the photo.
+        public_url: Shows the photo for as long as its token lives.
+        width: Pixels, upright.
+        height: Pixels, upright.
+    """
+
+    success: bool
+    filename: str
+    file_path: str
+    public_url: str
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, upload: Upload, link: ImageLink) -> Self:
+        return cls(
+            success=True,
+            filename=upload.name,
+            file_path=f"/image/{upload.name}",
+            public_url=link.url,
+            width=upload.image.width,
+            height=upload.image.height,
+        )
+
+
+class SecureLinkForm(BaseModel):
+    """Form of `generate-secure-url`."""
+
+    filename: _FileName
+    partner_type: Annotated[str, StringConstraints(max_length=50)] = "end_user"
+    expiry_hours: _Hours = 1
+
+
+class SecureLink(BaseModel):
+    """Answer of `generate-secure-url`.
+
+    Attributes:
+        expiry_hours: As granted, which may be less than was asked for.
+    """
+
+    success: bool
+    secure_url: str
+    filename: str
+    partner_type: Literal["end_user"]
+    expiry_hours: int
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, link: ImageLink, *, hours: int) -> Self:
+        return cls(
+            success=True,
+            secure_url=link.url,
+            filename=link.name,
+            partner_type="end_user",
+            expiry_hours=hours,
+            expires_at=link.expires_at,
+        )
+
+
+class RefreshForm(BaseModel):
+    """Form of `refresh-token`."""
+
+    filename: _FileName
+    current_token: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    additional_hours: _Hours = 1
+
+
+class RefreshedLink(BaseModel):
+    """Answer of `refresh-token`."""
+
+    success: bool
+    new_secure_url: str
+    new_token: str
+    filename: str
+    partner_type: Literal["end_user"]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, link: ImageLink, token: str) -> Self:
+        return cls(
+            success=True,
+            new_secure_url=link.url,
+            new_token=token,
+            filename=link.name,
+            partner_type="end_user",
+            expires_at=link.expires_at,
         )
