@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.engine import Database
+from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.orders import PostgresOrders
 from adapters.postgres.partner import PostgresPartnerOrders
@@ -27,7 +28,9 @@ from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
 from api.end_user_links import EndUserLinks
-from api.health import DATABASE, Health, fresh_stock
+from api.generation_client import GenerationClient
+from api.generations import Generations
+from api.health import DATABASE, Health, fresh_stock, unspent_artwork
 from api.middleware.body_limit import BodyLimit
 from api.middleware.context import RequestContext
 from api.middleware.cors import Cors
@@ -37,9 +40,11 @@ from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
 from api.partner_access import PartnerAccess
 from api.pictures import Pictures, PictureStore, UploadLinks
+from api.ports import Styles
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
-from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, webhooks
+from api.pseudonyms import Pseudonyms
+from api.routers import catalog, checkout, docs, generations, gone, health, images, manufacturer, partner, webhooks
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
@@ -64,7 +69,7 @@ PHOTO_LIMIT = 11_000_000
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
-_ROUTERS = (docs, health, catalog, images, checkout, order_routes, webhooks, manufacturer, partner, gone)
+_ROUTERS = (docs, health, catalog, images, generations, checkout, order_routes, webhooks, manufacturer, partner, gone)
 
 
 def utc_now() -> datetime:
@@ -142,6 +147,7 @@ def build_services(
     client: Client,
     store: PictureStore,
     links: SignedImageLinks,
+    styles: Styles,
     task_queue: str = ORDERS_TASK_QUEUE,
 ) -> Services:
     """Plug the adapters into the ports; mypy checks the fit here."""
@@ -149,16 +155,29 @@ def build_services(
     orders = PostgresOrders(database)
     partner_orders = PostgresPartnerOrders(database)
     uploads = PostgresUploads(database)
+    pictures = Pictures(store, uploads, partner_orders, links, clock=clock)
+    records = PostgresGenerations(database)
+    pseudonyms = Pseudonyms(settings.image_link.keys, settings.api.trusted_proxies)
     return Services(
         clock=clock,
         storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
         orders=orders,
         inbox=PostgresInboxWriter(database),
-        pictures=Pictures(store, uploads, partner_orders, links, clock=clock),
+        pictures=pictures,
         end_user_links=EndUserLinks(uploads, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         upload_slots=UploadSlots(),
+        generations=Generations(
+            GenerationClient(client, call_timeout=settings.api.update_wait, task_queue=task_queue),
+            records,
+            styles,
+            pictures,
+            pseudonyms,
+            artwork=settings.artwork,
+            clock=clock,
+        ),
+        pseudonyms=pseudonyms,
         checkouts=Checkouts(
             order_client,
             orders,
@@ -179,6 +198,7 @@ def build_services(
                 "temporal": client.service_client.check_health,
                 "object_store": store.probe,
                 "stock": fresh_stock(PostgresStockBook(database), clock, settings.stock.stale_after),
+                "artwork": unspent_artwork(records, clock, settings.artwork.policy()),
             },
         ),
     )
@@ -205,6 +225,7 @@ def _middleware(settings: Settings, limits: RateLimits) -> list[Middleware]:
     larger_bodies = {
         "/api/images/upload-final": large,
         "/api/photos": PHOTO_LIMIT,
+        "/api/images/generate": PHOTO_LIMIT,
         "/codec/decode": large,
         "/codec/encode": large,
     }

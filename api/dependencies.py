@@ -14,7 +14,9 @@ from api.checkout import Checkouts as CheckoutsService
 from api.claims import PaymentClaims as PaymentClaimsService
 from api.confirmation import Confirmations as ConfirmationsService
 from api.end_user_links import EndUserLinks as EndUserLinksService
-from api.forms import FinalImageForm, final_image_form, photo_form
+from api.forms import FinalImageForm, final_image_form, generation_form, photo_form
+from api.generations import Generations as GenerationsService
+from api.generations import Wish
 from api.health import Health as HealthService
 from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
@@ -61,6 +63,18 @@ def _upload_links(services: _Services) -> UploadLinksService:
 
 def _end_user_links(services: _Services) -> EndUserLinksService:
     return services.end_user_links
+
+
+def _generations(services: _Services) -> GenerationsService:
+    return services.generations
+
+
+async def _wish(request: Request, services: _Services) -> tuple[Wish, str | None]:
+    """Take a request for an AI picture in; its slot is free again, and its bytes are gone, before the AI is waited for."""
+    async with services.upload_slots.one():
+        form = await services.upload_slots.received(generation_form(request))
+        wish = await services.generations.accept(form, client=services.pseudonyms.client(request.scope))
+        return wish, form.order_id
 
 
 def _checkouts(services: _Services) -> CheckoutsService:
@@ -129,6 +143,9 @@ Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]
 Pictures = Annotated[PicturesService, Depends(_pictures)]
 UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
 EndUserLinks = Annotated[EndUserLinksService, Depends(_end_user_links)]
+Generations = Annotated[GenerationsService, Depends(_generations)]
+GenerationWish = Annotated[tuple[Wish, str | None], Depends(_wish)]
+"""What is to be made, its photo stored; and the order that the storefront wants to hear named again."""
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
 Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]
 PaymentClaims = Annotated[PaymentClaimsService, Depends(_claims)]

@@ -70,7 +70,7 @@ class OrderClient:
         Raises `NotFound` for an order that has closed, `TryAgain` when the answer takes longer than `wait`.
         """
         handle = order_handle(self._client, order_id)
-        with _our_errors():
+        with our_errors():
             async with asyncio.timeout(wait.total_seconds()):
                 return await handle.execute_update(OrderWorkflow.report_payment, report, id=update_id)
 
@@ -91,7 +91,7 @@ class OrderClient:
         # The handle is not needed, but a failed start whose future nobody looks at is logged as a lost exception.
         started = asyncio.ensure_future(operation.workflow_handle())
         started.add_done_callback(lambda future: future.cancelled() or future.exception())
-        with _our_errors():
+        with our_errors():
             async with asyncio.timeout(wait.total_seconds()):
                 return await self._client.execute_update_with_start_workflow(
                     OrderWorkflow.checkout, request, start_workflow_operation=operation, id=update_id
@@ -107,7 +107,8 @@ def _attributes(quote: Quote | None) -> TypedSearchAttributes:
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
+def our_errors() -> Iterator[None]:
+    """Raise what a failure of Temporal's client means to the caller, see `from_temporal`."""
     try:
         yield
     except (

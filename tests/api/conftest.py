@@ -37,6 +37,7 @@ from models.order import order_workflow_id
 from tests.api.world import API, NOW, PARTNER_KEYS, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore, upload
 from tests.conftest import Infrastructure
 from tests.fakes.gateway import FakeGateway
+from tests.fakes.generation import FakePrompts
 from tests.fakes.manufacturer import FakeManufacturer, FakeTurns
 from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE
@@ -142,7 +143,14 @@ async def running(
         async with httpx.AsyncClient() as http:
             links = SignedImageLinks.from_settings(settings.image_link, http)
             yield build_services(
-                settings, clock, database=database, client=temporal, store=store, links=links, task_queue=task_queue
+                settings,
+                clock,
+                database=database,
+                client=temporal,
+                store=store,
+                links=links,
+                styles=FakePrompts(),
+                task_queue=task_queue,
             )
 
     app = create_app(settings, open_services=services, clock=clock)
