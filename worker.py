@@ -42,13 +42,14 @@ from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
 from config.telemetry import create_runtime
 from config.temporal import connect, limit_activities
-from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
+from workflows.design import DesignWorkflow
+from workflows.options import ARTWORK_TASK_QUEUE, GENERATION_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow, DesignWorkflow]
 
 LINK_TIMEOUT = 30.0
 """Seconds for reading one print file back through the front door."""
@@ -134,6 +135,7 @@ def _worker(client: Client, task_queue: str, activities: list[Callable[..., Any]
     concurrency = {
         ORDERS_TASK_QUEUE: settings.orders_concurrency,
         ARTWORK_TASK_QUEUE: settings.artwork_concurrency,
+        GENERATION_TASK_QUEUE: settings.generation_concurrency,
         MANUFACTURER_TASK_QUEUE: settings.manufacturer_concurrency,
     }
     return Worker(
