@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from models.artwork import PrintFile, RenderedImage, RenderRequest
-from models.design import ComposedDesign, ComposeRequest, DesignDocument, StyleParameters
+from models.design import ComposedDesign, ComposeRequest, DesignDocument, KeptDesign, StyleParameters
 from models.generation import CleanPicture, GenerateImage, GenerationResult, ImageAnswer, ImagePrompt, Prompt
 from models.inbox import InboxMessage, InboxState, Settlement
 from models.order import PlacedOrder, PlaceOrder, Product, Transition
@@ -146,6 +146,13 @@ class Prompts(Protocol):
 
     def prompt(self, template_id: str, style: StyleParameters) -> Prompt:
         """Return the words for a choice that was resolved. Raises `OrderRefused` (`unknown_style`) with what may be chosen."""
+
+
+class DesignBook(Protocol):
+    """Design documents that were drawn."""
+
+    async def keep(self, kept: KeptDesign) -> None:
+        """Write document, print file and preview under their names; harmless when they are written already."""
 
 
 class GenerationBook(Protocol):

@@ -8,6 +8,8 @@ from adapters.postgres.catalog import CatalogReader
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
+from api.designed_orders import DesignedOrders
+from api.designs import Designs
 from api.end_user_links import EndUserLinks
 from api.generations import Generations
 from api.health import Health
@@ -36,6 +38,8 @@ class Services:
     generations: Generations
     pseudonyms: Pseudonyms
     checkouts: Checkouts
+    designs: Designs
+    designed_orders: DesignedOrders
     confirmations: Confirmations
     stripe_events: StripeEvents
     claims: PaymentClaims

@@ -150,6 +150,7 @@ class RefusalCode(StrEnum):
     GENERATION_REFUSED = "generation_refused"
     BUDGET_SPENT = "budget_spent"
     NOT_APPROVED = "not_approved"
+    ALREADY_APPROVED = "already_approved"
 
 
 class OrderRefused(OrderPipelineError):

@@ -77,6 +77,13 @@ PRINT_FILE = ActivityOptions(
 )
 """Read, scale, store; the bucket may be away for a while."""
 
+RENDER = ActivityOptions(
+    task_queue=ARTWORK_TASK_QUEUE,
+    start_to_close_timeout=timedelta(seconds=50),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=300), maximum_interval=timedelta(seconds=20)),
+)
+"""A customer waits for a preview: a second of work, and a while for a bucket that is away."""
 GENERATE = ActivityOptions(
     task_queue=GENERATION_TASK_QUEUE,
     start_to_close_timeout=timedelta(minutes=3),

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,9 +69,12 @@ class Studio:
             return [dict(row) for row in answer.mappings()]
 
     async def ask_until_it_is_there(self, status_url: str) -> httpx.Response:
-        while (answer := await self.browser.get(status_url)).status_code == 202:
+        for _ in range(500):
+            answer = await self.browser.get(status_url)
+            if answer.status_code != 202:
+                return answer
             await asyncio.sleep(0.02)
-        return answer
+        raise AssertionError("it is never there")
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ async def studio(
     generator = FakeGenerator()
     book = PostgresGenerations(database)
     activities = GenerationActivities(store, generator, FakePrompts(), FakeCleaner(), book, pauses=[])
-    steps = [activities.begin_generation, activities.finish_generation]
+    steps: list[Callable[..., Any]] = [activities.begin_generation, activities.finish_generation]
     changed = settings.model_copy(update={"artwork": artwork})
     async with (
         Worker(client, task_queue=task_queue, workflows=[DesignWorkflow], activities=steps),
@@ -319,7 +322,7 @@ async def test_nothing_that_is_kept_says_who_asked(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(("fields", "priority"), [({}, 3), ({"session_id": "s"}, 1)], ids=["web", "machine"])
-async def test_whoever_stands_at_a_machine_is_served_first(studio: Studio, fields: dict[str, str], priority: int) -> None:
+async def test_whoever_stands_at_a_machine_is_served_first(studio: Studio, fields: dict[str, Any], priority: int) -> None:
     await studio.generate(**fields)
 
     (row,) = await studio.rows()
@@ -341,7 +344,7 @@ async def test_whoever_stands_at_a_machine_is_served_first(studio: Studio, field
     ],
 )
 async def test_a_request_that_makes_no_sense_is_refused_in_a_sentence(
-    studio: Studio, fields: dict[str, str], status: int, words: str
+    studio: Studio, fields: dict[str, Any], status: int, words: str
 ) -> None:
     answer = await studio.generate(**fields)
 

@@ -46,13 +46,14 @@ from tests.fakes.gateway import FakeGateway
 from tests.fakes.generation import FakeCleaner, FakeGenerationBook, FakeGenerator, FakePrompts
 from tests.fakes.manufacturer import FakeManufacturer, FakeReferenceBook, FakeTurns
 from tests.fakes.order_book import FakeOrderBook
-from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
+from tests.fakes.pictures import FakeDesignBook, FakeDesigner, FakeLinks, FakeRenderer, FakeStore
 from tests.fakes.stock_book import FakeStockBook
 from workflows.design import DesignWorkflow
 from workflows.options import ARTWORK_TASK_QUEUE, GENERATION_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.render import RenderWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 R = TypeVar("R")
@@ -95,6 +96,8 @@ class Shop:
         self.orders = FakeOrderBook()
         self.store = FakeStore()
         self.renderer = FakeRenderer()
+        self.designer = FakeDesigner()
+        self.designs = FakeDesignBook(self.orders)
         self.manufacturer = FakeManufacturer()
         self.references = FakeReferenceBook()
         self.stock = FakeStockBook()
@@ -125,7 +128,15 @@ class Shop:
         return Worker(
             self.client,
             task_queue=ORDERS_TASK_QUEUE,
-            workflows=[OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow, DesignWorkflow],
+            workflows=[
+                OrderWorkflow,
+                RefundWorkflow,
+                StatusPoller,
+                StockSyncWorkflow,
+                BrandSyncWorkflow,
+                DesignWorkflow,
+                RenderWorkflow,
+            ],
             max_cached_workflows=self._cached_workflows,
             workflow_runner=ValidatedOnce(restrictions=self._restrictions),
             activities=[
@@ -138,7 +149,7 @@ class Shop:
         )
 
     def partners_workers(self) -> list[Worker]:
-        artwork = ArtworkActivities(self.store, self.renderer, self.orders)
+        artwork = ArtworkActivities(self.store, self.renderer, self.designer, orders=self.orders, designs=self.designs)
         poller = PollerActivities(self.manufacturer, self.references)
         stock = StockActivities(self.manufacturer, self.stock, stale_after=timedelta(minutes=30))
         activities = {
