@@ -23,6 +23,7 @@ from adapters.postgres.orders import PostgresOrders
 from adapters.postgres.partner import PostgresPartnerOrders
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
+from adapters.prompts.book import PromptBook
 from adapters.r2 import open_store
 from api import errors, openapi
 from api.checkout import Checkouts
@@ -43,7 +44,6 @@ from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
 from api.partner_access import PartnerAccess
 from api.pictures import Pictures, PictureStore, UploadLinks
-from api.ports import Styles
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
 from api.pseudonyms import Pseudonyms
@@ -165,7 +165,6 @@ def build_services(
     client: Client,
     store: PictureStore,
     links: SignedImageLinks,
-    styles: Styles,
     task_queue: str = ORDERS_TASK_QUEUE,
 ) -> Services:
     """Plug the adapters into the ports; mypy checks the fit here."""
@@ -199,7 +198,7 @@ def build_services(
         generations=Generations(
             GenerationClient(client, call_timeout=settings.api.update_wait, task_queue=task_queue),
             records,
-            styles,
+            PromptBook.open(trademark_styles=settings.artwork.trademark_styles),
             pictures,
             pseudonyms,
             artwork=settings.artwork,

@@ -105,13 +105,13 @@ class Generations:
         self._clock = clock
 
     async def accept(self, form: GenerationForm, *, client: str) -> Wish:
-        """Resolve a request's names and store its photo. Raises `OrderRefused` and `ProviderUnavailable`."""
-        template_id, style = self._styles.resolve(form.template_id, form.style)
+        """Resolve a request's style and store its photo. Raises `OrderRefused` and `ProviderUnavailable`."""
+        style = self._styles.resolve(form.template_id, form.style)
         photo = await self._pictures.accept_photo(form.image) if form.image else None
         return Wish(
             client=client,
             session=session_hash(form.session_id) if form.session_id else "",
-            template_id=template_id,
+            template_id=form.template_id,
             style=style,
             photo=photo.image if photo else None,
         )

@@ -72,8 +72,8 @@ class GenerationRecords(Protocol):
 class Styles(Protocol):
     """What the AI templates offer."""
 
-    def resolve(self, template_id: str, parameters: Mapping[str, str]) -> tuple[str, StyleParameters]:
-        """Return template and style as the catalogue spells them. Raises `OrderRefused` (`unknown_style`) with what there is."""
+    def resolve(self, template_id: str, parameters: Mapping[str, str]) -> StyleParameters:
+        """Return a choice as the catalogue spells it. Raises `OrderRefused` (`unknown_style`) with what may be chosen."""
 
 
 class InboxWriter(Protocol):

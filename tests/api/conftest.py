@@ -38,7 +38,6 @@ from models.order import order_workflow_id
 from tests.api.world import API, NOW, PARTNER_KEYS, STOREFRONT, STRIPE_SECRET, Clock, MemoryStore, upload
 from tests.conftest import Infrastructure
 from tests.fakes.gateway import FakeGateway
-from tests.fakes.generation import FakePrompts
 from tests.fakes.manufacturer import FakeManufacturer, FakeTurns
 from tests.fakes.pictures import FakeDesigner, FakeLinks, FakeRenderer, FakeStore
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE
@@ -150,7 +149,6 @@ async def running(
                 client=temporal,
                 store=store,
                 links=links,
-                styles=FakePrompts(),
                 task_queue=task_queue,
             )
 

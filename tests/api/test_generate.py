@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 from activities.generation import GenerationActivities
 from adapters.postgres.engine import Database
 from adapters.postgres.generations import PostgresGenerations
+from adapters.prompts.book import PromptBook
 from api.pseudonyms import Pseudonyms
 from config.groups import ArtworkSettings
 from config.settings import Settings
@@ -28,7 +29,7 @@ from models.errors import GenerationRefused, NoPicture, RefusalCode
 from models.generation import GenerateImage, GenerationResult, GenerationState, design_workflow_id
 from tests.api.conftest import browser_of, running
 from tests.api.world import API, NOW, Clock, MemoryStore, picture
-from tests.fakes.generation import FakeCleaner, FakeGenerator, FakePrompts
+from tests.fakes.generation import FakeCleaner, FakeGenerator
 from workflows.design import NOT_MADE, DesignWorkflow
 from workflows.options import GENERATION_TASK_QUEUE, MOST_PAID_ANSWERS
 
@@ -96,7 +97,7 @@ async def studio(
     client = await connect(settings.temporal.model_copy(update={"address": temporal_address}))
     generator = FakeGenerator()
     book = PostgresGenerations(database)
-    activities = GenerationActivities(store, generator, FakePrompts(), FakeCleaner(), book, pauses=[])
+    activities = GenerationActivities(store, generator, PromptBook.open(), FakeCleaner(), book, pauses=[])
     steps: list[Callable[..., Any]] = [activities.begin_generation, activities.finish_generation]
     changed = settings.model_copy(update={"artwork": artwork})
     async with (
@@ -178,7 +179,7 @@ async def test_an_impatient_second_click_gets_the_same_picture_and_a_later_one_a
     "change",
     [
         {"style_params": '{"keyword": "pop"}'},
-        {"template_id": "glitch-pro"},
+        {"template_id": "glitch-pro", "style_params": '{"style": "Chaos"}'},
         {"photo": picture((600, 801))},
         {"session_id": "a session"},
     ],
@@ -338,7 +339,8 @@ async def test_whoever_stands_at_a_machine_is_served_first(studio: Studio, field
         ({"style_params": "[" * 100_000}, 400, "not valid JSON"),
         ({"style_params": '["noir"]'}, 400, "must be a JSON object"),
         ({"style_params": '{"keyword": {"a": 1}}'}, 400, "must be a JSON object"),
-        ({"style_params": '{"keyword": "Sepia "}'}, 422, "choose one of: noir"),
+        ({"template_id": "glitch-pro"}, 422, "choose one of: Retro, Chaos"),
+        ({"template_id": "classic"}, 422, "has no picture made by AI"),
         ({"style_params": ""}, 422, "`style_params` is missing"),
         ({"template_id": ""}, 422, "`template_id` is missing"),
     ],
@@ -355,8 +357,8 @@ async def test_a_request_that_makes_no_sense_is_refused_in_a_sentence(
 
 
 async def test_numbers_and_nothings_among_the_style_parameters_are_taken_as_they_are_meant(studio: Studio) -> None:
-    answer = await studio.generate(style_params='{"keyword": "noir", "intensity": 3, "optional_text": null}')
-    assert answer.json()["style_params"] == {"keyword": "noir", "intensity": "3"}
+    answer = await studio.generate(style_params='{"keyword": "noir", "optional_text": 2026, "style": null}')
+    assert answer.json()["style_params"] == {"keyword": "noir", "optional_text": "2026"}
 
 
 async def test_a_photo_that_is_none_is_refused_before_anything_is_asked(studio: Studio) -> None:

@@ -1,6 +1,5 @@
 """An AI, its prompts, a look at its pictures, and the rows of generations, in memory."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -42,11 +41,6 @@ class FakeGenerator:
 
 class FakePrompts:
     """Says the style again; `sepia` is not offered."""
-
-    def resolve(self, template_id: str, parameters: Mapping[str, str]) -> tuple[str, StyleParameters]:
-        style = {name: value.strip().lower() for name, value in parameters.items()}
-        self.prompt(template_id, style)
-        return template_id.strip().lower(), style
 
     def prompt(self, template_id: str, style: StyleParameters) -> Prompt:
         if style.get("keyword") == "sepia":
