@@ -143,7 +143,13 @@ async def running(
         async with httpx.AsyncClient() as http:
             links = SignedImageLinks.from_settings(settings.image_link, http)
             yield build_services(
-                settings, clock, database=database, client=temporal, store=store, links=links, task_queue=task_queue
+                settings,
+                clock,
+                database=database,
+                client=temporal,
+                store=store,
+                links=links,
+                task_queue=task_queue,
             )
 
     app = create_app(settings, open_services=services, clock=clock)
