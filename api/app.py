@@ -22,6 +22,7 @@ from adapters.postgres.partner import PostgresPartnerOrders
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
 from adapters.r2 import open_store
+from adapters.rendering.photo_process import PhotoProcess
 from api import errors, openapi
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
@@ -36,7 +37,7 @@ from api.middleware.rate_limit import RateLimit, RateLimits
 from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
 from api.partner_access import PartnerAccess
-from api.pictures import Pictures, PictureStore, UploadLinks
+from api.pictures import PhotoReader, Pictures, PictureStore, UploadLinks
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
 from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, webhooks
@@ -131,7 +132,8 @@ async def connect_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
         client = await connect(settings.temporal, lazy=True)
         await warn_of_missing_attributes(client)
         links = SignedImageLinks.from_settings(settings.image_link, http)
-        yield build_services(settings, clock, database=database, client=client, store=store, links=links)
+        photos = await stack.enter_async_context(PhotoProcess())
+        yield build_services(settings, clock, database=database, client=client, store=store, links=links, photos=photos)
 
 
 def build_services(
@@ -142,6 +144,7 @@ def build_services(
     client: Client,
     store: PictureStore,
     links: SignedImageLinks,
+    photos: PhotoReader,
     task_queue: str = ORDERS_TASK_QUEUE,
 ) -> Services:
     """Plug the adapters into the ports; mypy checks the fit here."""
@@ -155,7 +158,7 @@ def build_services(
         catalog=CatalogReader(database),
         orders=orders,
         inbox=PostgresInboxWriter(database),
-        pictures=Pictures(store, uploads, partner_orders, links, clock=clock),
+        pictures=Pictures(store, uploads, partner_orders, links, photos=photos, clock=clock),
         end_user_links=EndUserLinks(uploads, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         upload_slots=UploadSlots(),
