@@ -16,10 +16,10 @@ from typing import Final
 
 import pyvips
 
-from adapters.rendering.colours import in_srgb, is_srgb
+from adapters.rendering.colours import in_srgb
 from adapters.rendering.heif import HeicPhoto
 from adapters.rendering.inspection import CUSTOMER_PHOTO, ImageLimits, check_bytes, check_size, too_many_pixels
-from adapters.rendering.jpeg import read_jpeg
+from adapters.rendering.jpeg import count_scans
 from adapters.rendering.normalized import NormalizedPhoto
 from adapters.rendering.photo_formats import PhotoFormat, damaged, is_animated_png, moving, sniff
 from models.errors import OrderRefused, RefusalCode
@@ -66,7 +66,6 @@ class _Source:
         pixels: Opens the picture to be read once, from top to bottom, and decoded meanwhile.
         max_pixels: What its format allows, where that is less than what photos may have.
         is_exact: Kept without loss, because it came so.
-        clean: A JPEG without all that was said around its pixels, where nothing else is needed to show them rightly.
     """
 
     width: int
@@ -74,14 +73,13 @@ class _Source:
     pixels: Callable[[], pyvips.Image]
     max_pixels: int | None = None
     is_exact: bool = False
-    clean: bytes | None = None
 
 
 def normalize_photo(data: bytes, *, limits: ImageLimits = CUSTOMER_PHOTO) -> NormalizedPhoto:
     """Return the photo as it is to be kept.
 
-    JPEG, WebP and HEIC become JPEG, a PNG stays one (its sharp edges would suffer), and so does whatever is transparent. A JPEG
-    that is good as it is keeps its pixels bit by bit and loses only what was said around them.
+    JPEG, WebP and HEIC become JPEG, a PNG stays one (its sharp edges would suffer), and so does whatever is transparent. Nothing
+    is taken over as it is, not even a JPEG that needs no change: between its pixels and its end there is room for anything.
 
     Takes up to 2.5 s of processor time and 310 MB; for what phones take 0.1 to 0.5 s and 20 to 70 MB. A hostile file may crash
     a decoder, and with it the process: that is what `PhotoProcess` is for.
@@ -94,28 +92,21 @@ def normalize_photo(data: bytes, *, limits: ImageLimits = CUSTOMER_PHOTO) -> Nor
         check_size(source.width, source.height, limits)
         if source.max_pixels is not None and source.width * source.height > source.max_pixels:
             raise too_many_pixels(source.width, source.height)
-        return _kept_as_it_is(source) or _made_anew(source)
+        return _kept(source)
     except pyvips.Error as error:
         raise damaged() from error
 
 
 def _open_jpeg(data: bytes) -> _Source:
     try:
-        file = read_jpeg(data)
+        scans = count_scans(data)
     except ValueError as error:
         raise damaged() from error
-    if file.scans > MAX_SCANS:
+    if scans > MAX_SCANS:
         raise damaged()
     pixels = partial(pyvips.Image.jpegload_buffer, data, **_STRICT)
     image = pixels()
-    is_good = _orientation(image) == _UPRIGHT and is_srgb(image)
-    return _Source(
-        image.width,
-        image.height,
-        pixels,
-        max_pixels=WHOLE_PIXELS if file.scans > 1 else None,
-        clean=file.clean if is_good else None,
-    )
+    return _Source(image.width, image.height, pixels, max_pixels=WHOLE_PIXELS if scans > 1 else None)
 
 
 def _open_png(data: bytes) -> _Source:
@@ -148,18 +139,7 @@ _OPEN: Final[dict[PhotoFormat, Callable[[bytes], _Source]]] = {
 }
 
 
-def _kept_as_it_is(source: _Source) -> NormalizedPhoto | None:
-    """Return the cleaned JPEG if there is one and it decodes to its end without a word of complaint."""
-    if source.clean is None or source.width * source.height > KEPT_PIXELS:
-        return None
-    try:
-        pyvips.Image.jpegload_buffer(source.clean, access="sequential", fail_on="warning").avg()
-    except pyvips.Error:
-        return None
-    return NormalizedPhoto.of(source.clean, "image/jpeg", source)
-
-
-def _made_anew(source: _Source) -> NormalizedPhoto:
+def _kept(source: _Source) -> NormalizedPhoto:
     image = _normalized(source)
     if source.is_exact or image.hasalpha():
         png = _png(image)
