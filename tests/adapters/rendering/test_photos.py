@@ -6,6 +6,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from adapters.rendering.jpeg import count_scans
 from adapters.rendering.photos import KEPT_PIXELS, normalize_photo
 from models.artwork import sha256_of
 from models.errors import OrderRefused
@@ -78,10 +79,29 @@ def test_what_cannot_be_used_is_refused_with_the_reason(photo: Bad):
 
 
 def test_a_photo_in_other_primaries_named_by_number_gets_its_colours():
-    """Red of Display P3 lies outside of sRGB, its half-tones do not: they are what shifts if the primaries are overlooked."""
+    """(200, 100, 60) of Display P3 is a stronger orange in sRGB."""
     kept = Image.open(BytesIO(normalize_photo(sample("wide_gamut")).data))
 
-    assert kept.getpixel((60, 80)) == pytest.approx((255, 0, 0), abs=12)
+    assert kept.getpixel((60, 80)) == pytest.approx((215, 93, 48), abs=3)
+
+
+def test_black_ink_is_black():
+    black = encoded(Image.new("CMYK", (WIDTH, HEIGHT), (0, 0, 0, 255)), "JPEG")
+
+    assert max(vips(Image.open(BytesIO(normalize_photo(black).data)))(60, 80)) < 25
+
+
+def test_a_jpeg_of_more_passes_than_anybody_makes_is_refused(monkeypatch: pytest.MonkeyPatch):
+    ordinary = encoded(portrait(), "JPEG", progressive=True)
+    assert count_scans(ordinary) == 10
+
+    monkeypatch.setattr("adapters.rendering.photos.MAX_SCANS", 9)
+    with pytest.raises(OrderRefused):
+        normalize_photo(ordinary)
+
+
+def test_passes_of_a_second_picture_do_not_count():
+    assert count_scans(encoded(portrait(), "JPEG") + encoded(portrait(), "JPEG", progressive=True)) == 1
 
 
 def test_more_than_25_megapixels_are_scaled_down_in_shape():
@@ -106,7 +126,7 @@ def test_transparent_pixels_do_not_bleed_into_the_others_when_a_picture_is_scale
     edge = vips(kept.crop((240, 100, 260, 101)))
     seen = [edge(x, 0) for x in range(20)]
     assert {alpha for *_, alpha in seen} >= {0, 255}
-    assert all(red > 240 and green < 15 for red, green, _, alpha in seen if alpha > 8), seen
+    assert all((red, green) == (255, 0) for red, green, _, alpha in seen if alpha), seen
 
 
 def test_a_photo_that_would_be_too_large_without_loss_is_kept_as_a_jpeg(monkeypatch: pytest.MonkeyPatch):
