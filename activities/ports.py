@@ -11,8 +11,8 @@ from typing import Protocol
 from uuid import UUID
 
 from models.artwork import PrintFile, RenderedImage, RenderRequest
-from models.design import ComposedDesign, ComposeRequest, DesignDocument, StyleParameters
-from models.generation import GenerateImage, GenerationResult, ImageAnswer, ImagePrompt, Prompt
+from models.design import ComposedDesign, ComposeRequest, DesignDocument, KeptDesign, StyleParameters
+from models.generation import CleanPicture, GenerateImage, GenerationResult, ImageAnswer, ImagePrompt, Prompt
 from models.inbox import InboxMessage, InboxState, Settlement
 from models.order import PlacedOrder, PlaceOrder, Product, Transition
 from models.payment import (
@@ -121,12 +121,24 @@ class DesignRenderer(Protocol):
 class ImageGenerator(Protocol):
     """Makes pictures of pictures by AI (Gemini)."""
 
-    async def generate(self, prompt: ImagePrompt) -> ImageAnswer:
-        """Have one picture made; it is paid for when it is answered, and not otherwise.
+    @property
+    def model(self) -> str:
+        """Name the model that is asked."""
 
-        Raises `GenerationRefused` (never again with this input), `ProviderUnavailable` (later, perhaps with `retry_after`),
-        `ProviderRejected` (our mistake).
+    async def generate(self, prompt: ImagePrompt) -> ImageAnswer:
+        """Have one picture made; it is paid for when it is answered.
+
+        Raises `GenerationRefused` (never again with this input), `NoPicture` (answered and paid for, without a picture),
+        `ProviderUnavailable` (not done; later, perhaps with `retry_after`), `OutcomeUnknown` (the answer was lost, and perhaps
+        paid for), `ProviderRejected` (our mistake).
         """
+
+
+class PictureCleaner(Protocol):
+    """Looks at pictures that others made, and writes them anew."""
+
+    async def clean(self, data: bytes) -> CleanPicture:
+        """Return the picture as we keep it, the same bytes every time. Raises `OrderRefused` for one that cannot be used."""
 
 
 class Prompts(Protocol):
@@ -136,14 +148,25 @@ class Prompts(Protocol):
         """Return the words for a choice that was resolved. Raises `OrderRefused` (`unknown_style`) with what may be chosen."""
 
 
+class DesignBook(Protocol):
+    """Design documents that were drawn."""
+
+    async def keep(self, kept: KeptDesign) -> None:
+        """Write document, print file and preview under their names; harmless when they are written already."""
+
+
 class GenerationBook(Protocol):
     """What is written down of generations. Each method is one transaction and safe to repeat."""
 
     async def begin(self, request: GenerateImage) -> None:
-        """Write the attempt and reserve its price. Raises `OrderRefused` (`budget_spent`) where a budget has no room for it."""
+        """Write the attempt and reserve its price.
+
+        Raises `OrderRefused` (`budget_spent`) where a budget has no room for it; the attempt is then written as refused. Its
+        facts name the `budget`, and say as `retry_at` (ISO 8601) from when on there may be room again.
+        """
 
     async def finish(self, request: GenerateImage, result: GenerationResult, *, at: datetime) -> None:
-        """Write how it ended: the picture with its public name and cost, or why there is none (which costs nothing)."""
+        """Write how it ended: the picture with its public name, or why there is none, and what it cost; the first end stands."""
 
 
 class ImageLinks(Protocol):

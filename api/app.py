@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
+from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.engine import Database
 from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.orders import PostgresOrders
@@ -27,6 +28,8 @@ from api import errors, openapi
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
+from api.designed_orders import DesignedOrders
+from api.designs import Designs, NoDecorations
 from api.end_user_links import EndUserLinks
 from api.health import DATABASE, Health, fresh_stock
 from api.middleware.body_limit import BodyLimit
@@ -40,7 +43,9 @@ from api.partner_access import PartnerAccess
 from api.pictures import PhotoReader, Pictures, PictureStore, UploadLinks
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
+from api.render_client import RenderClient
 from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, webhooks
+from api.routers import designs as design_routes
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
@@ -65,7 +70,7 @@ PHOTO_LIMIT = 11_000_000
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
-_ROUTERS = (docs, health, catalog, images, checkout, order_routes, webhooks, manufacturer, partner, gone)
+_ROUTERS = (docs, health, catalog, images, design_routes, checkout, order_routes, webhooks, manufacturer, partner, gone)
 
 
 def utc_now() -> datetime:
@@ -151,6 +156,14 @@ def build_services(
     order_client = OrderClient(client, task_queue=task_queue)
     orders = PostgresOrders(database)
     partner_orders = PostgresPartnerOrders(database)
+    designs = Designs(
+        RenderClient(client, task_queue=task_queue),
+        PostgresDesigns(database),
+        NoDecorations(),
+        links,
+        wait=settings.artwork.render_wait,
+        clock=clock,
+    )
     uploads = PostgresUploads(database)
     return Services(
         clock=clock,
@@ -161,6 +174,8 @@ def build_services(
         pictures=Pictures(store, uploads, partner_orders, links, photos=photos, clock=clock),
         end_user_links=EndUserLinks(uploads, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
+        designs=designs,
+        designed_orders=DesignedOrders(order_client, designs, api=settings.api, policy=settings.order.policy(), clock=clock),
         upload_slots=UploadSlots(),
         checkouts=Checkouts(
             order_client,

@@ -13,6 +13,8 @@ from api.callback_bodies import read_items
 from api.checkout import Checkouts as CheckoutsService
 from api.claims import PaymentClaims as PaymentClaimsService
 from api.confirmation import Confirmations as ConfirmationsService
+from api.designed_orders import DesignedOrders as DesignedOrdersService
+from api.designs import Designs as DesignsService
 from api.end_user_links import EndUserLinks as EndUserLinksService
 from api.forms import FinalImageForm, final_image_form, photo_form
 from api.health import Health as HealthService
@@ -57,6 +59,14 @@ def _pictures(services: _Services) -> PicturesService:
 
 def _upload_links(services: _Services) -> UploadLinksService:
     return services.upload_links
+
+
+def _designs(services: _Services) -> DesignsService:
+    return services.designs
+
+
+def _designed_orders(services: _Services) -> DesignedOrdersService:
+    return services.designed_orders
 
 
 def _end_user_links(services: _Services) -> EndUserLinksService:
@@ -128,6 +138,8 @@ Orders = Annotated[ports.Orders, Depends(_orders)]
 Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]
 Pictures = Annotated[PicturesService, Depends(_pictures)]
 UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
+Designs = Annotated[DesignsService, Depends(_designs)]
+DesignedOrders = Annotated[DesignedOrdersService, Depends(_designed_orders)]
 EndUserLinks = Annotated[EndUserLinksService, Depends(_end_user_links)]
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
 Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]

@@ -58,6 +58,7 @@ STATUS_OF_REFUSAL: dict[RefusalCode, int] = {
     RefusalCode.GENERATION_REFUSED: 422,
     RefusalCode.BUDGET_SPENT: 429,
     RefusalCode.NOT_APPROVED: 409,
+    RefusalCode.ALREADY_APPROVED: 409,
 }
 
 RETRY_AFTER_SECONDS = 5

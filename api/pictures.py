@@ -17,7 +17,7 @@ from adapters.rendering.inspection import inspect_image
 from adapters.rendering.normalized import NormalizedPhoto
 from api.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from api.ports import PartnerOrders, Uploads
-from models.artwork import ImageLink, PictureKind, Upload, object_key
+from models.artwork import PRINT_FOLDER, ImageLink, PictureKind, Upload, object_key
 from models.errors import NotThere, OrderRefused, ProviderUnavailable, RefusalCode
 
 log = structlog.get_logger(__name__)
@@ -137,7 +137,7 @@ class Pictures:
         if grant.audience is Audience.MANUFACTURER:
             await self._check_order(grant)
             sha256 = name.partition(".")[0]
-            return OpenPicture(object_key("print", sha256, "image/png"), sha256, grant.expires_at)
+            return OpenPicture(object_key(PRINT_FOLDER, sha256, "image/png"), sha256, grant.expires_at)
         upload = await self._uploads.find(name)
         if upload is None:
             raise NotFound(NO_PICTURE)

@@ -8,6 +8,8 @@ from adapters.postgres.catalog import CatalogReader
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
+from api.designed_orders import DesignedOrders
+from api.designs import Designs
 from api.end_user_links import EndUserLinks
 from api.health import Health
 from api.partner_access import PartnerAccess
@@ -32,6 +34,8 @@ class Services:
     end_user_links: EndUserLinks
     upload_slots: UploadSlots
     checkouts: Checkouts
+    designs: Designs
+    designed_orders: DesignedOrders
     confirmations: Confirmations
     stripe_events: StripeEvents
     claims: PaymentClaims

@@ -297,6 +297,7 @@ _POLICY = OrderPolicy()
 class OrderSettings(Group):
     """How long orders wait; each order keeps the values that it was started with (see `models.order.OrderPolicy`)."""
 
+    approval_limit: Duration = _POLICY.approval_limit
     checkout_lifetime: Duration = _POLICY.checkout_lifetime
     hold_deadline: Duration = _POLICY.hold_deadline
     production_limit: Duration = _POLICY.production_limit

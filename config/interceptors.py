@@ -34,6 +34,7 @@ from models.errors import (
     IntegrityBroken,
     MoneyGone,
     NeedsPerson,
+    NoPicture,
     NotThere,
     NotYet,
     OrderPipelineError,
@@ -73,6 +74,8 @@ VERDICTS: Mapping[type[OrderPipelineError], Verdict] = {
     # Safe under the same idempotency key; steps that have a look-up instead name it in their retry policy.
     OutcomeUnknown: RETRY,
     StoredFailure: GIVE_UP,
+    # Another answer costs again: the workflow counts them.
+    NoPicture: GIVE_UP,
     ProviderRejected: GIVE_UP,
     PaymentDeclined: GIVE_UP,
     # The customer is answered, and chooses again.

@@ -47,6 +47,9 @@ def sha256_of(data: bytes) -> Sha256:
     return sha256(data).hexdigest()
 
 
+PRINT_FOLDER = "print"
+"""Where print files are kept; only our own renderers write there."""
+
 FILE_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 """The media types that are kept, each with the ending of its file names."""
 

@@ -4,15 +4,17 @@ Positions are fractions of the printable area: (0, 0) is its upper left corner, 
 of its width, whatever direction they run in, so nothing is distorted on a longer phone. Angles are degrees, clockwise.
 """
 
+import unicodedata
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from models.artwork import StoredImage
 from models.base import Contract, Instant, Sha256
+from models.errors import RefusalCode
 
 _RENDERS = UUID("0d4f2b1e-7c0a-5e43-9f0b-3f5a8c1d6e22")
 """Namespace of render ids."""
@@ -76,6 +78,13 @@ class TextAlign(StrEnum):
     RIGHT = "right"
 
 
+def _drawable(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" and character != "\n" for character in text):
+        message = "must not contain control characters other than line breaks"
+        raise ValueError(message)
+    return text
+
+
 class TextLayer(Contract):
     """Text; `x` and `y` are the centre of its lines.
 
@@ -84,7 +93,7 @@ class TextLayer(Contract):
         size: Height of the font's em, as a fraction of the area's width.
     """
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_drawable)]
     font: Annotated[str, StringConstraints(min_length=1, max_length=60)] = "inter"
     color: Hex = "#000000"
     size: Annotated[float, Field(ge=0.01, le=1)] = 0.08
@@ -172,24 +181,57 @@ class ComposeRequest(Contract):
     model_id: str = ""
 
 
+class DesignNames(Contract):
+    """Under which names a drawn document is kept: all of them fresh, and as hard to guess as a key.
+
+    Attributes:
+        token: Of the document, to go on with it later.
+        final: Of the print file; to order this upload is to order the design.
+        preview: Of the small picture.
+    """
+
+    token: FileName
+    final: FileName
+    preview: FileName
+
+
 class RenderDesign(Contract):
     """Ask: draw a document for a shell and store what comes out.
 
     Attributes:
         pictures: Every picture that the document names, photos by public name and decorations by theirs, as stored.
+        names: Where the result is also to be written down, and not only stored.
     """
 
     document: DesignDocument
     shell_id: str
     compose: ComposeRequest
     pictures: dict[str, StoredImage] = Field(default_factory=dict)
+    names: DesignNames | None = None
     at: Instant
 
     @property
     def render_id(self) -> UUID:
-        """Name the drawing by all that it is made of, so that the same again is not drawn twice."""
+        """Name the drawing by all that it is made of, so that the same again is not drawn twice on one day.
+
+        A drawing of another day may have been removed from the bucket since.
+        """
         content = self.model_copy(update={"pictures": dict(sorted(self.pictures.items()))})
-        return uuid5(_RENDERS, sha256(content.model_dump_json(exclude={"at"}).encode()).hexdigest())
+        text = f"{self.at:%Y-%m-%d}\n{content.model_dump_json(exclude={'at', 'names'})}"
+        return uuid5(_RENDERS, sha256(text.encode()).hexdigest())
+
+    def with_generated(self, name: str, image: StoredImage) -> "RenderDesign":
+        """Return the same with the AI's picture in the place of the photo that it was made from."""
+        layers = tuple(layer.model_copy(update={"photo": name}) for layer in self.document.photos[:1]) or (
+            PhotoLayer(photo=name),
+        )
+        document = self.document.model_copy(update={"photos": layers, "ai": None})
+        return self.model_copy(update={"document": document, "pictures": {**self.pictures, name: image}})
+
+
+def render_workflow_id(render_id: UUID) -> str:
+    """Return the id of the one workflow that draws this."""
+    return f"render-{render_id}"
 
 
 class Design(Contract):
@@ -205,6 +247,30 @@ class Design(Contract):
     shell_id: str
     renderer_version: str
     warnings: tuple[DesignWarning, ...] = ()
+
+
+class Refusal(Contract):
+    """Why something cannot be done as asked; `message` is for the customer."""
+
+    code: RefusalCode
+    message: str
+    facts: dict[str, str | int | float] = Field(default_factory=dict)
+
+
+class RenderResult(Contract):
+    """How a drawing ended: exactly one of the two."""
+
+    design: Design | None = None
+    refusal: Refusal | None = None
+
+
+class KeptDesign(Contract):
+    """A drawn document as it is written down."""
+
+    names: DesignNames
+    document: DesignDocument
+    design: Design
+    at: Instant
 
 
 class ComposedDesign(Contract):

@@ -5,6 +5,7 @@
     . ProviderUnavailable      asking again may succeed (`retry_after` is the provider's own hint)
     . OutcomeUnknown           it may or may not have been done: look it up before deciding anything
     . StoredFailure            the idempotency key now answers its first failure for ever: look up, then use the next number
+    . NoPicture                an answer that was paid for has no usable picture in it: another one costs again
     . ProviderRejected         asking again cannot succeed
       + PaymentDeclined        the customer's bank said no
       + GenerationRefused      the AI will not make this picture
@@ -68,6 +69,13 @@ class StoredFailure(ProviderError):
     """Stripe keeps the first outcome of an idempotency key, failures included, and answered us from that store.
 
     Look the object up; only when it is proven absent use the next number. Source: https://docs.stripe.com/api/idempotent_requests
+    """
+
+
+class NoPicture(ProviderError):
+    """The AI answered, which is paid for, and there is no usable picture in the answer; the next one may have one.
+
+    `code` is its own word for why (`NO_IMAGE`).
     """
 
 
@@ -142,6 +150,7 @@ class RefusalCode(StrEnum):
     GENERATION_REFUSED = "generation_refused"
     BUDGET_SPENT = "budget_spent"
     NOT_APPROVED = "not_approved"
+    ALREADY_APPROVED = "already_approved"
 
 
 class OrderRefused(OrderPipelineError):

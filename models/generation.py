@@ -7,9 +7,10 @@ from uuid import UUID, uuid5
 
 from pydantic import Field
 
-from models.artwork import StoredImage
+from models.artwork import FILE_ENDINGS, StoredImage
 from models.base import Contract, Instant, Minor, Sha256
 from models.design import StyleParameters
+from models.errors import RefusalCode
 from models.order import Channel
 
 _DESIGNS = UUID("b7a1f3d4-2f6e-5b80-8c55-91f0a4c7e3b6")
@@ -33,6 +34,22 @@ def generation_id_for(subject: Sha256, attempt: int) -> UUID:
 def design_workflow_id(generation_id: UUID) -> str:
     """Return the id of the one workflow that is this generation."""
     return f"design-{generation_id}"
+
+
+def answer_key(generation_id: UUID, number: int) -> str:
+    """Return where the AI's answer is kept as it came: known before anybody is asked, so that a repeat finds what was paid for.
+
+    `number` counts the answers of a generation; it is raised when one that was paid for has no usable picture in it.
+    """
+    return f"answers/{generation_id}-{number}"
+
+
+def picture_name(generation_id: UUID, image: StoredImage) -> str:
+    """Return the public file name of a generation's picture, the same at every repeat.
+
+    Nobody can guess it: it is made of a picture that nobody has seen.
+    """
+    return f"{sha256(f'{generation_id}/{image.sha256}'.encode()).hexdigest()[:32]}.{FILE_ENDINGS[image.media_type]}"
 
 
 class GenerationState(StrEnum):
@@ -86,7 +103,8 @@ class GeneratedImage(Contract):
 
     Attributes:
         name: Its public file name.
-        cost: Pence.
+        cost: Pence, for all answers that were paid for.
+        was_found: Whether an earlier try had it made, and only its report was lost.
     """
 
     generation_id: UUID
@@ -96,15 +114,44 @@ class GeneratedImage(Contract):
     prompt_version: str
     model: str
     cost: Minor
+    was_found: bool = False
 
 
 class GenerationResult(Contract):
-    """How a generation ended; a refusal is an outcome, not a crash."""
+    """How a generation ended; a refusal is an outcome, not a crash.
+
+    Attributes:
+        reason: For the customer, where there is no picture.
+        code: Why it was refused, e.g. `budget_spent`; None for everything that was not.
+        cost: Pence, also where nothing usable came of it.
+        retry_at: From when on it may succeed, where that is known.
+    """
 
     state: GenerationState
     picture: GeneratedImage | None = None
     reason: str = ""
-    """For the customer, where there is no picture."""
+    code: RefusalCode | None = None
+    cost: Minor = 0
+    retry_at: Instant | None = None
+
+
+class MakeImage(Contract):
+    """Ask: have the picture of a generation made, or find the one that was made.
+
+    Attributes:
+        number: Which answer of the AI, from 1; see `answer_key`.
+    """
+
+    wish: GenerateImage
+    number: int = 1
+
+
+class EndGeneration(Contract):
+    """Ask: write how a generation ended."""
+
+    wish: GenerateImage
+    result: GenerationResult
+    at: Instant
 
 
 class Generation(Contract):
@@ -118,6 +165,7 @@ class Generation(Contract):
     style: StyleParameters
     picture: GeneratedImage | None
     reason: str
+    code: RefusalCode | None = None
     started_at: Instant
     finished_at: Instant | None
 
@@ -144,6 +192,16 @@ class ImagePrompt(Contract):
     photo: bytes | None
     media_type: str = "image/png"
     ratio: float
+
+
+class CleanPicture(Contract):
+    """A picture that was checked and written anew: sRGB, upright, nothing in the file but pixels.
+
+    `data` never enters a Temporal payload.
+    """
+
+    data: bytes
+    image: StoredImage
 
 
 class ImageAnswer(Contract):

@@ -23,6 +23,11 @@ def order_id_for(upload_name: str, attempt: int) -> UUID:
     return uuid5(_ORDERS, f"{upload_name}#{attempt}")
 
 
+def designed_order_id(request_id: str) -> UUID:
+    """Return the id of the order that a page opens with a design; `request_id` is the page's own: nobody can guess it."""
+    return uuid5(_ORDERS, f"request:{request_id}")
+
+
 def order_workflow_id(order_id: UUID) -> str:
     """Return the id of the one workflow that is this order."""
     return f"order-{order_id}"
@@ -261,6 +266,7 @@ class OrderPolicy(Contract):
     """How long an order waits for whom; frozen at its start, so that a changed setting never moves a promise already made.
 
     Attributes:
+        approval_limit: How long a design waits to be approved; nothing is held for it.
         checkout_lifetime: How long a Checkout Session stays payable; Stripe allows 30 min to 24 h.
         hold_deadline: How long an order waits for a person before the money goes back by itself.
         production_limit: Silence after acceptance that needs a person's eye.
@@ -270,6 +276,7 @@ class OrderPolicy(Contract):
         capture_margin: How long before an authorisation runs out its fate is decided.
     """
 
+    approval_limit: timedelta = timedelta(hours=24)
     checkout_lifetime: timedelta = timedelta(minutes=60)
     hold_deadline: timedelta = timedelta(hours=48)
     production_limit: timedelta = timedelta(hours=24)
@@ -280,12 +287,17 @@ class OrderPolicy(Contract):
 
 
 class OrderInput(Contract):
-    """What an OrderWorkflow is started with."""
+    """What an OrderWorkflow is started with.
+
+    Attributes:
+        opens_with_design: Whether its picture is still to be made and approved.
+    """
 
     order_id: UUID
     channel: Channel
     upload_attempt: int = 1
     policy: OrderPolicy = OrderPolicy()
+    opens_with_design: bool = False
 
 
 class Checkout(Contract):

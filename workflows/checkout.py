@@ -43,6 +43,8 @@ FINAL_REFUSALS = {"ProviderRejected", "NeedsPerson", "PaymentDeclined"}
 REFUSALS = {
     RefusalCode.ALREADY_PAID: "This order is paid already and cannot be changed.",
     RefusalCode.ORDER_CLOSED: "This order is closed. Please start again from your design.",
+    RefusalCode.NOT_APPROVED: "Your design has changed since you looked at it. Please look at it once more before you order it.",
+    RefusalCode.ALREADY_APPROVED: "This design is approved already. To change it, please start a new order.",
 }
 
 
@@ -137,7 +139,7 @@ class CheckoutDesk:
             asked.answer.set_exception(_for_the_customer(failure))
             if _is_paid_by_another_run(failure):
                 return
-            if self._life.placed is None or failure_type(failure) in FINAL_REFUSALS:
+            if self._never_came_to_be or failure_type(failure) in FINAL_REFUSALS:
                 raise OrderEnded(OrderStatus.FAILED, describe(failure)) from failure
         except OrderEnded:
             asked.answer.set_exception(refusal(RefusalCode.ORDER_CLOSED))
@@ -145,6 +147,11 @@ class CheckoutDesk:
         else:
             self._request = asked.request
             asked.answer.set_result(self._checkout)
+
+    @property
+    def _never_came_to_be(self) -> bool:
+        """Whether nothing is left of an order that could not be placed; one with a picture may still be ordered differently."""
+        return self._life.placed is None and not self._life.opens_with_design
 
     async def _place(self, request: CheckoutRequest) -> PlacedOrder:
         life = self._life

@@ -7,6 +7,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
+    from models.design import Refusal
     from models.order import Operator, Quote
     from models.payment import Payment, RefundRequest
 
@@ -47,6 +48,14 @@ def describe(failure: ActivityError | ChildWorkflowError) -> str:
     cause = _decisive(failure)
     text = cause.message if isinstance(cause, ApplicationError) else str(cause)
     return f"{failure_type(failure)}: {text}"[:NOTE_LENGTH]
+
+
+def refusal_of(failure: ActivityError) -> Refusal | None:
+    """Return what the customer is told of an activity that refused what they asked for; None for any other failure."""
+    cause = failure.cause
+    if not isinstance(cause, ApplicationError) or cause.type != "OrderRefused":
+        return None
+    return Refusal(message=cause.message, **cause.details[0])
 
 
 def mismatch(payment: Payment, quote: Quote) -> str:

@@ -57,6 +57,7 @@ class OrderLife:
         self.order_id = order.order_id
         self.channel = order.channel
         self.upload_attempt = order.upload_attempt
+        self.opens_with_design = order.opens_with_design
         self.policy = order.policy
         self.progress = Progress(order.order_id)
         self.placed: PlacedOrder | None = None

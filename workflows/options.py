@@ -12,7 +12,9 @@ from temporalio.common import RetryPolicy
 ORDERS_TASK_QUEUE = "orders"
 """Workflows, database and Stripe."""
 ARTWORK_TASK_QUEUE = "artwork"
-"""Pictures: processor time and AI."""
+"""Print files: processor time."""
+GENERATION_TASK_QUEUE = "generation"
+"""The AI, which is waited for: many at once, and never in the way of a print file."""
 MANUFACTURER_TASK_QUEUE = "manufacturer"
 """The partner, with a rate limit of its own."""
 
@@ -74,6 +76,40 @@ PRINT_FILE = ActivityOptions(
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2)),
 )
 """Read, scale, store; the bucket may be away for a while."""
+
+RENDER = ActivityOptions(
+    task_queue=ARTWORK_TASK_QUEUE,
+    start_to_close_timeout=timedelta(seconds=50),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=300), maximum_interval=timedelta(seconds=20)),
+)
+"""A customer waits for a preview: a second of work, and a while for a bucket that is away."""
+GENERATE = ActivityOptions(
+    task_queue=GENERATION_TASK_QUEUE,
+    start_to_close_timeout=timedelta(minutes=3),
+    schedule_to_close_timeout=timedelta(minutes=6),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        maximum_interval=timedelta(seconds=20),
+        # After each of these an answer may have been paid for, so the workflow counts it. The last one is what the SDK calls a
+        # result that no history holds: it would be as large every time.
+        non_retryable_error_types=[
+            "NoPicture",
+            "OutcomeUnknown",
+            "TemporalTimeout:StartToClose",
+            "TemporalTimeout:Heartbeat",
+            "PayloadsTooLarge",
+        ],
+    ),
+)
+"""Nothing was done: a quota is waited out for as long as the AI says, an outage for a while. A person looks at a spinner, and the
+result is kept for one who left."""
+
+GENERATION_LIMIT = timedelta(minutes=6)
+"""After this nobody waits any more; all tries together."""
+MOST_PAID_ANSWERS = 3
+"""Each answer of the AI costs, with a picture in it or without."""
 
 ANNOUNCE = ActivityOptions(
     task_queue=MANUFACTURER_TASK_QUEUE,

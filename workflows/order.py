@@ -6,6 +6,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
+    from models.approval import ApproveArtwork, ArtworkView, SubmitDesign
+    from models.errors import RefusalCode
     from models.order import (
         CancelOutcome,
         Checkout,
@@ -25,7 +27,8 @@ with workflow.unsafe.imports_passed_through():
         RefundResult,
     )
     from models.production import ProductionReport
-    from workflows.checkout import CheckoutDesk
+    from workflows.artwork import ArtworkDesk
+    from workflows.checkout import CheckoutDesk, refusal
     from workflows.delivery import Delivery
     from workflows.failures import busy, describe, named, refused
     from workflows.fulfilment import Fulfilment
@@ -53,6 +56,7 @@ class OrderWorkflow:
         self._life = OrderLife(order)
         self._money_back = MoneyBack(self._life)
         self._checkout = CheckoutDesk(self._life, self._money_back)
+        self._artwork = ArtworkDesk(self._life, self._checkout)
         self._acceptance = Acceptance(self._life)
         self._fulfilment = Fulfilment(self._life, self._acceptance)
         self._delivery = Delivery(self._life)
@@ -62,6 +66,7 @@ class OrderWorkflow:
     async def run(self, order: OrderInput) -> OrderResult:
         """Live the order: every line is a stage, and any stage may end it."""
         try:
+            await self._artwork.make_and_approve()
             await self._checkout.collect_payment()
             await self._fulfilment.prepare_print_file()
             await self._fulfilment.announce()
@@ -75,6 +80,21 @@ class OrderWorkflow:
             result = await self._close(ended.status, ended.note, by=ended.by)
         await self._life.wait(workflow.all_handlers_finished, until=None, summary="")
         return result
+
+    @update("Take the design that this order is opened with, or another one while none is approved. Sent by the storefront.")
+    async def submit_design(self, design: SubmitDesign) -> ArtworkView:
+        """Make the picture and return it, or why there is none; the same design again is not made again."""
+        return await self._artwork.submit(design)
+
+    @update("The customer approves exactly this picture: its checkout is opened. Sent by the storefront.")
+    async def approve_artwork(self, approval: ApproveArtwork) -> Checkout:
+        """Freeze the picture and return where the customer pays; the same again gets the same Session."""
+        return await self._artwork.approve(approval)
+
+    @workflow.query(description="The picture of an order that was opened with a design.")
+    def artwork(self) -> ArtworkView:
+        """Return the preview and its print file, or why there is none."""
+        return self._artwork.view
 
     @update("Open, or open again, the checkout of this order. Sent by the storefront's checkout call.")
     async def checkout(self, request: CheckoutRequest) -> Checkout:
@@ -143,6 +163,19 @@ class OrderWorkflow:
     async def mark_resolved(self, by: Operator) -> None:
         """Take over from a person who has settled what the order could not."""
         self._life.resolution = by
+
+    @submit_design.validator
+    def _may_submit_design(self, design: SubmitDesign) -> None:
+        self._artwork.check_submission()
+
+    @approve_artwork.validator
+    def _may_approve(self, approval: ApproveArtwork) -> None:
+        self._artwork.check_approval(approval)
+
+    @checkout.validator
+    def _may_check_out(self, request: CheckoutRequest) -> None:
+        if self._life.opens_with_design:
+            raise refusal(RefusalCode.NOT_APPROVED)
 
     @report_payment.validator
     def _may_look(self, report: PaymentReport) -> None:

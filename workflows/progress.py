@@ -18,6 +18,8 @@ with workflow.unsafe.imports_passed_through():
     )
 
 NEXT = {
+    OrderStatus.GENERATING: "The picture is made by AI or drawn from the design; nothing is paid yet.",
+    OrderStatus.AWAITING_APPROVAL: "The customer looks at the preview and approves it, or sends another design.",
     OrderStatus.AWAITING_PAYMENT: "The customer pays at Stripe; Stripe is asked once more when the Session runs out.",
     OrderStatus.PAID: "The print file is made from the approved picture.",
     OrderStatus.PREPARING: "The payment is announced to the manufacturer.",

@@ -78,8 +78,7 @@ def quote(request: CheckoutRequest, facts: Facts) -> Quote:
     brand, model = _model(request, facts)
     shell = _shell(model, image)
     _check_customer(request)
-    if not shell.sellable or shell.sellable < 1:
-        raise out_of_stock(model.name)
+    _check_stock(model, shell)
     promotion = _promotion(request, facts)
     lines = _lines(model, template, add_ons, free=promotion is not None)
     total = sum(line.amount for line in lines)
@@ -87,23 +86,49 @@ def quote(request: CheckoutRequest, facts: Facts) -> Quote:
         _check_amount(request, total)
     return Quote(
         channel=request.channel,
-        product=Product(
-            brand_id=brand.id,
-            brand_name=brand.display_name,
-            model_name=model.name,
-            model_id=model.manufacturer_model_id,
-            shell_id=shell.id,
-            device_id=device_id,
-            template_id=template.id,
-            width_mm=shell.width_mm,
-            height_mm=shell.height_mm,
-        ),
+        product=_product(brand, model, shell, device_id=device_id, template=template),
         lines=lines,
         total=total,
         currency=CURRENCY,
         image=image,
         promotion_id=promotion.id if promotion else None,
     )
+
+
+def case(request: CheckoutRequest, facts: Facts, *, shell_id: str | None, in_stock: bool) -> Product:
+    """Resolve what a picture is to be made for: the shell that is named, else one that is there.
+
+    Raises `OrderRefused` with a sentence for the customer; for a shell that is sold out only if it must be in stock.
+    """
+    device_id = _device(request, facts)
+    template = _template(request, facts)
+    brand, model = _model(request, facts)
+    shells = [shell for shell in model.shells if shell_id in {None, shell.id}]
+    if not shells:
+        raise _unknown_model(f"the {model.name} with the shell “{shell_id}”", (shell.id for shell in model.shells))
+    shell = next((shell for shell in shells if shell.sellable), shells[0])
+    if in_stock:
+        _check_stock(model, shell)
+    return _product(brand, model, shell, device_id=device_id, template=template)
+
+
+def _product(brand: KnownBrand, model: KnownModel, shell: KnownShell, *, device_id: str, template: KnownItem) -> Product:
+    return Product(
+        brand_id=brand.id,
+        brand_name=brand.display_name,
+        model_name=model.name,
+        model_id=model.manufacturer_model_id,
+        shell_id=shell.id,
+        device_id=device_id,
+        template_id=template.id,
+        width_mm=shell.width_mm,
+        height_mm=shell.height_mm,
+    )
+
+
+def _check_stock(model: KnownModel, shell: KnownShell) -> None:
+    if not shell.sellable or shell.sellable < 1:
+        raise out_of_stock(model.name)
 
 
 def promotion_day(at: datetime) -> date:

@@ -23,7 +23,37 @@ def _empty_if_nothing(value: Any) -> Any:
 Optional = Annotated[Words, BeforeValidator(_empty_if_nothing)]
 
 
-class CheckoutBody(BaseModel):
+class Buyer(BaseModel):
+    """Who buys, and where the case goes; a machine needs nothing of it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    customer_name: Optional = ""
+    customer_email: Annotated[EmailStr | None, BeforeValidator(_nothing_if_empty)] = None
+    customer_phone: Optional = ""
+    shipping_address_line1: Optional = ""
+    shipping_address_line2: Optional = ""
+    shipping_city: Optional = ""
+    shipping_postcode: Optional = ""
+    shipping_country: Optional = ""
+
+    def to_customer(self) -> Customer:
+        """Return them in our words."""
+        return Customer(
+            name=self.customer_name,
+            email=self.customer_email or "",
+            phone=self.customer_phone,
+            address=Address(
+                line1=self.shipping_address_line1,
+                line2=self.shipping_address_line2,
+                city=self.shipping_city,
+                postcode=self.shipping_postcode,
+                country=self.shipping_country,
+            ),
+        )
+
+
+class CheckoutBody(Buyer):
     """Body of `/create-checkout-session`.
 
     Ignored, because our catalogue knows better: `template_id`, `color`, `design_image`, `base_price`, `add_ons_total`,
@@ -36,8 +66,6 @@ class CheckoutBody(BaseModel):
         final_image_url: The `public_url` that the upload answered; it is read for the name in it, and never fetched.
     """
 
-    model_config = ConfigDict(extra="ignore")
-
     amount_pence: Annotated[int, Field(ge=0, le=100_000_000)]
     brand: Name
     model: Name
@@ -45,14 +73,6 @@ class CheckoutBody(BaseModel):
     selected_add_ons: Annotated[list[Name], Field(max_length=20)] = []
     entry_source: Literal["vanilla", "qr"] = "vanilla"
     machine_id: Annotated[Name | None, BeforeValidator(_nothing_if_empty)] = None
-    customer_name: Optional = ""
-    customer_email: Annotated[EmailStr | None, BeforeValidator(_nothing_if_empty)] = None
-    customer_phone: Optional = ""
-    shipping_address_line1: Optional = ""
-    shipping_address_line2: Optional = ""
-    shipping_city: Optional = ""
-    shipping_postcode: Optional = ""
-    shipping_country: Optional = ""
 
     def to_request(self, *, upload_name: str) -> CheckoutRequest:
         """Return what is asked for, in our words."""
@@ -65,21 +85,7 @@ class CheckoutBody(BaseModel):
             amount=self.amount_pence,
             add_ons=tuple(self.selected_add_ons),
             device_id=self.machine_id if channel is Channel.APP else None,
-            customer=self._customer() if channel is Channel.WEB else None,
-        )
-
-    def _customer(self) -> Customer:
-        return Customer(
-            name=self.customer_name,
-            email=self.customer_email or "",
-            phone=self.customer_phone,
-            address=Address(
-                line1=self.shipping_address_line1,
-                line2=self.shipping_address_line2,
-                city=self.shipping_city,
-                postcode=self.shipping_postcode,
-                country=self.shipping_country,
-            ),
+            customer=self.to_customer() if channel is Channel.WEB else None,
         )
 
 

@@ -21,6 +21,7 @@ class Generation(Base):
         session: Hash of the vending session that asked.
         cost: Reserved at the start, and what it did cost at the end.
         reason: Why there is no picture, as the customer was told.
+        code: Why it was refused, for programs.
     """
 
     __tablename__ = "generations"
@@ -52,5 +53,6 @@ class Generation(Base):
     model: Mapped[str] = mapped_column(server_default="")
     cost: Mapped[Pence]
     reason: Mapped[str] = mapped_column(server_default="")
+    code: Mapped[str | None]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

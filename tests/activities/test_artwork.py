@@ -12,7 +12,7 @@ from models.errors import IntegrityBroken
 from models.order import Channel, CheckoutRequest, OrderStatus, PlacedOrder, PlaceOrder, Transition
 from models.production import PreparePrintFile
 from tests.fakes.order_book import FakeOrderBook
-from tests.fakes.pictures import FakeRenderer, FakeStore
+from tests.fakes.pictures import FakeDesignBook, FakeDesigner, FakeRenderer, FakeStore
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -22,7 +22,9 @@ class Desk:
         self.store = FakeStore()
         self.renderer = FakeRenderer()
         self.orders = FakeOrderBook()
-        self.activities = ArtworkActivities(self.store, self.renderer, self.orders)
+        self.designer = FakeDesigner()
+        self.designs = FakeDesignBook(self.orders)
+        self.activities = ArtworkActivities(self.store, self.renderer, self.designer, orders=self.orders, designs=self.designs)
         self.placed: PlacedOrder | None = None
 
     async def place(self) -> None:

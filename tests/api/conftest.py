@@ -24,6 +24,7 @@ from activities.payment import PaymentActivities
 from activities.production import ProductionActivities
 from adapters.links import SignedImageLinks
 from adapters.postgres import inbox_writer
+from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.engine import Database
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.seed import seed
@@ -39,7 +40,7 @@ from tests.api.world import API, NOW, PARTNER_KEYS, STOREFRONT, STRIPE_SECRET, C
 from tests.conftest import Infrastructure
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.manufacturer import FakeManufacturer, FakeTurns
-from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
+from tests.fakes.pictures import FakeDesigner, FakeLinks, FakeRenderer, FakeStore
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
@@ -237,7 +238,7 @@ class Shop:
         book = PostgresOrderBook(self.database)
         pictures = FakeStore()
         pictures.objects.update({key: data for key, (data, _) in self.store.objects.items()})
-        artwork = ArtworkActivities(pictures, FakeRenderer(), book)
+        artwork = ArtworkActivities(pictures, FakeRenderer(), FakeDesigner(), orders=book, designs=PostgresDesigns(self.database))
         production = ProductionActivities(
             self.manufacturer, book, self.gateway, FakeLinks(pictures), pictures, FakeTurns(), seats_per_device=8
         )

@@ -59,6 +59,8 @@ class FakeOrderBook:
         self.checkouts: dict[UUID, StandingCheckout] = {}
         self.steps: dict[UUID, dict[int, Transition]] = defaultdict(dict)
         self.holds: set[UUID] = set()
+        self.uploads: dict[str, StoredImage] = {}
+        """Pictures other than `PICTURE`, which every other upload leads to."""
         self.references: dict[tuple[ReferenceKind, UUID, int], str] = {}
         self.submissions: list[Submission] = []
         self.payments: list[Payment] = []
@@ -88,7 +90,7 @@ class FakeOrderBook:
             raise OrderRefused("paid already", code=RefusalCode.ALREADY_PAID)
         total = self.total + ADD_ON * len(request.request.add_ons)
         line = OrderLine(sku="case:classic", title="iPhone 15 Pro case", unit_amount=total)
-        image = StoredImage(
+        image = self.uploads.get(request.request.upload_name) or StoredImage(
             key="uploads/picture.png",
             sha256=sha256(PICTURE).hexdigest(),
             media_type="image/png",

@@ -1,13 +1,15 @@
 """A bucket, a renderer and links in memory."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
 from models.artwork import PrintFile, RenderedImage, RenderRequest
-from models.errors import NotThere
+from models.design import ComposedDesign, ComposeRequest, DesignDocument, KeptDesign
+from models.errors import NotThere, OrderRefused
 from tests.fakes.faults import Faults
-from tests.fakes.order_book import PICTURE
+from tests.fakes.order_book import PICTURE, FakeOrderBook
 
 
 class FakeStore:
@@ -52,6 +54,47 @@ class FakeRenderer:
             height=height,
             renderer_version=self.version,
         )
+
+
+class FakeDesigner:
+    """Draws a document as its own JSON and the bytes of its pictures; `refusal` is what it says instead."""
+
+    version = "fake-1"
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.refusal: OrderRefused | None = None
+        self.drawn: list[DesignDocument] = []
+
+    async def compose(self, document: DesignDocument, request: ComposeRequest, pictures: Mapping[str, bytes]) -> ComposedDesign:
+        await self.faults.before("compose")
+        if self.refusal is not None:
+            raise self.refusal
+        self.drawn.append(document)
+        data = document.model_dump_json().encode() + b"".join(pictures[name] for name in document.photo_names)
+        await self.faults.after("compose")
+        return ComposedDesign(
+            data=data,
+            sha256=sha256(data).hexdigest(),
+            width=1390,
+            height=round(1390 * request.height_mm / request.width_mm),
+            preview=b"small " + data,
+            preview_width=400,
+            preview_height=836,
+            renderer_version=self.version,
+        )
+
+
+class FakeDesignBook:
+    """The rows of designs; each is an upload that can be ordered."""
+
+    def __init__(self, orders: FakeOrderBook) -> None:
+        self.kept: dict[str, KeptDesign] = {}
+        self._orders = orders
+
+    async def keep(self, kept: KeptDesign) -> None:
+        self.kept.setdefault(kept.names.final, kept)
+        self._orders.uploads[kept.names.final] = kept.design.print_image
 
 
 class FakeLinks:

@@ -18,7 +18,7 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture
 async def shop(env: WorkflowEnvironment) -> AsyncIterator[Shop]:
-    """An open shop: all three task queues are served."""
+    """An open shop: all task queues are served."""
     shop = Shop(env)
     async with shop.open():
         yield shop

@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.artwork import ArtworkActivities
+from activities.generation import GenerationActivities
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
@@ -42,14 +43,17 @@ from models.order import (
 from models.payment import PaymentReport, PaymentView
 from models.production import ManufacturerOrderStatus, PrintReference, ProductionReport, ProductionStage
 from tests.fakes.gateway import FakeGateway
+from tests.fakes.generation import FakeCleaner, FakeGenerationBook, FakeGenerator, FakePrompts
 from tests.fakes.manufacturer import FakeManufacturer, FakeReferenceBook, FakeTurns
 from tests.fakes.order_book import FakeOrderBook
-from tests.fakes.pictures import FakeLinks, FakeRenderer, FakeStore
+from tests.fakes.pictures import FakeDesignBook, FakeDesigner, FakeLinks, FakeRenderer, FakeStore
 from tests.fakes.stock_book import FakeStockBook
-from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
+from workflows.design import DesignWorkflow
+from workflows.options import ARTWORK_TASK_QUEUE, GENERATION_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.render import RenderWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 R = TypeVar("R")
@@ -92,9 +96,15 @@ class Shop:
         self.orders = FakeOrderBook()
         self.store = FakeStore()
         self.renderer = FakeRenderer()
+        self.designer = FakeDesigner()
+        self.designs = FakeDesignBook(self.orders)
         self.manufacturer = FakeManufacturer()
         self.references = FakeReferenceBook()
         self.stock = FakeStockBook()
+        self.generator = FakeGenerator()
+        self.prompts = FakePrompts()
+        self.cleaner = FakeCleaner()
+        self.generations = FakeGenerationBook()
         self.order_id = uuid.uuid4()
         self.production = ProductionActivities(
             self.manufacturer,
@@ -106,25 +116,45 @@ class Shop:
             seats_per_device=8,
         )
 
+    @property
+    def generation(self) -> GenerationActivities:
+        return GenerationActivities(
+            self.store, self.generator, self.prompts, self.cleaner, self.generations, pauses=[timedelta(0)]
+        )
+
     def orders_worker(self) -> Worker:
         orders = OrderActivities(self.orders)
         payments = PaymentActivities(self.gateway, self.orders)
         return Worker(
             self.client,
             task_queue=ORDERS_TASK_QUEUE,
-            workflows=[OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow],
+            workflows=[
+                OrderWorkflow,
+                RefundWorkflow,
+                StatusPoller,
+                StockSyncWorkflow,
+                BrandSyncWorkflow,
+                DesignWorkflow,
+                RenderWorkflow,
+            ],
             max_cached_workflows=self._cached_workflows,
             workflow_runner=ValidatedOnce(restrictions=self._restrictions),
-            activities=[*activities_of(orders), *activities_of(payments)],
+            activities=[
+                *activities_of(orders),
+                *activities_of(payments),
+                self.generation.begin_generation,
+                self.generation.finish_generation,
+            ],
             interceptors=[ErrorTranslation(), Heartbeats()],
         )
 
     def partners_workers(self) -> list[Worker]:
-        artwork = ArtworkActivities(self.store, self.renderer, self.orders)
+        artwork = ArtworkActivities(self.store, self.renderer, self.designer, orders=self.orders, designs=self.designs)
         poller = PollerActivities(self.manufacturer, self.references)
         stock = StockActivities(self.manufacturer, self.stock, stale_after=timedelta(minutes=30))
         activities = {
             ARTWORK_TASK_QUEUE: activities_of(artwork),
+            GENERATION_TASK_QUEUE: [self.generation.generate_image],
             MANUFACTURER_TASK_QUEUE: [*activities_of(self.production), *activities_of(poller), *activities_of(stock)],
         }
         return [
@@ -134,7 +164,7 @@ class Shop:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Serve all three task queues while the block lasts."""
+        """Serve all task queues while the block lasts."""
         async with AsyncExitStack() as stack:
             for worker in (self.orders_worker(), *self.partners_workers()):
                 await stack.enter_async_context(worker)

@@ -26,6 +26,7 @@ from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
 from adapters.manufacturer.client import connect as manufacturer_client
+from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.device_turns import PostgresDeviceTurns
 from adapters.postgres.engine import Database
 from adapters.postgres.order_book import PostgresOrderBook
@@ -46,7 +47,7 @@ from models.order import Channel, OrderInput, OrderResult, OrderStatus, Shipment
 from models.payment import PaymentReport
 from models.production import PollerInput
 from tests.adapters.postgres.shop import IPHONE_15_PRO, Shop, web_request
-from tests.fakes.pictures import FakeRenderer, FakeStore
+from tests.fakes.pictures import FakeDesigner, FakeRenderer, FakeStore
 from tests.system.running import settings_for
 from tests.workflows.shop import PACKER, ValidatedOnce, activities_of
 from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
@@ -191,7 +192,9 @@ async def town(env: WorkflowEnvironment, database: Database, database_url: str) 
         stack.push_async_callback(turns.close)
         steps: dict[str, list[object]] = {
             ORDERS_TASK_QUEUE: [OrderActivities(book), PaymentActivities(gateway, book)],
-            ARTWORK_TASK_QUEUE: [ArtworkActivities(store, FakeRenderer(), book)],
+            ARTWORK_TASK_QUEUE: [
+                ArtworkActivities(store, FakeRenderer(), FakeDesigner(), orders=book, designs=PostgresDesigns(database))
+            ],
             MANUFACTURER_TASK_QUEUE: [
                 ProductionActivities(client, book, gateway, links, store, turns, seats_per_device=8),
                 PollerActivities(client, PostgresReferenceBook(database)),

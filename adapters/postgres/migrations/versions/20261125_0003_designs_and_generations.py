@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("model", sa.Text(), server_default="", nullable=False),
         sa.Column("cost", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(state = 'made') = (picture_name IS NOT NULL)", name=op.f("ck_generations_picture")),
