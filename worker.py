@@ -25,6 +25,7 @@ from activities.stock import StockActivities
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
 from adapters.postgres.catalog import CatalogReader
+from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.device_turns import PostgresDeviceTurns
 from adapters.postgres.engine import Database
 from adapters.postgres.inbox import PostgresInbox
@@ -33,7 +34,7 @@ from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.reference_book import PostgresReferenceBook
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.r2 import open_store
-from adapters.rendering.renderer import PillowRenderer
+from adapters.rendering.renderer import PrintRenderer
 from adapters.stripe.gateway import connect as stripe_gateway
 from api.delivery import INBOX_CHANNEL, InboxDrainer
 from api.poller_keeper import REFERENCES_CHANNEL, PollerKeeper
@@ -46,9 +47,10 @@ from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDER
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.render import RenderWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, RenderWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow]
 
 LINK_TIMEOUT = 30.0
 """Seconds for reading one print file back through the front door."""
@@ -89,11 +91,11 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     gateway = await stack.enter_async_context(stripe_gateway(settings.stripe, settings.storefront))
     partner = await stack.enter_async_context(manufacturer_client(settings.manufacturer))
     store = await stack.enter_async_context(open_store(settings.storage))
-    renderer = stack.enter_context(PillowRenderer(workers=settings.worker.artwork_concurrency))
+    renderer = stack.enter_context(PrintRenderer(workers=settings.worker.artwork_concurrency))
 
     orders = OrderActivities(book)
     payment = PaymentActivities(gateway, book)
-    artwork = ArtworkActivities(store, renderer, book)
+    artwork = ArtworkActivities(store, renderer, renderer, orders=book, designs=PostgresDesigns(database))
     links = SignedImageLinks.from_settings(settings.image_link, http)
     turns = PostgresDeviceTurns(settings.database)
     stack.push_async_callback(turns.close)
@@ -115,7 +117,7 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
             payment.request_refund,
             payment.read_refund,
         ],
-        ARTWORK_TASK_QUEUE: [artwork.prepare_print_file],
+        ARTWORK_TASK_QUEUE: [artwork.prepare_print_file, artwork.render_design],
         MANUFACTURER_TASK_QUEUE: [
             production.announce_payment,
             production.submit_order,

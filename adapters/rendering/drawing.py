@@ -1,7 +1,6 @@
 """Pictures onto a canvas: each scaled, turned, cut to its place and laid over what is there already.
 
-Whole pixels are only moved, and transparency is mixed in whole numbers, so the bytes do not depend on the machine's arithmetic more
-than scaling itself does. A picture that needs no turning is read in strips while it is drawn, and never held whole.
+A picture that needs no turning is read in strips while it is drawn, and never held whole. Transparency is mixed in whole numbers.
 """
 
 import math
@@ -19,7 +18,7 @@ from adapters.rendering.photo_formats import PhotoFormat, damaged, sniff
 _SHRINKS: Final = (8, 4, 2)
 """By how much a JPEG can be made smaller while it is decoded."""
 _UPRIGHT: Final = 1
-_QUARTERS: Final = {90: "d90", 180: "d180", 270: "d270"}
+_QUARTERS: Final = {90.0: "d90", 180.0: "d180", 270.0: "d270"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +117,9 @@ def place(source: Source, placement: Placement) -> Piece | None:
     if seen is None:
         return None
     image = source.pixels(placement.scale)
-    if rotation:
-        image = _scaled(image.copy_memory(), width, height).rot(_QUARTERS[rotation])
-    else:
-        image = _scaled(image, width, height)
+    # To be turned, a picture is read in another order than it is stored in.
+    image = _scaled(image.copy_memory() if rotation else image, width, height)
+    image = image.rot(_QUARTERS[rotation]) if rotation else image
     image = image.crop(seen.left - box.left, seen.top - box.top, seen.width, seen.height)
     return Piece(image.copy_memory() if rotation or image.hasalpha() else image, seen)
 

@@ -1,6 +1,7 @@
 """Where each template puts its photos, in pixels of the print file."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from models.artwork import PRINT_WIDTH
@@ -104,7 +105,7 @@ def slots_of(template: Template, width: int, height: int) -> tuple[Box, ...]:
 def _parts(start: int, end: int, count: int, gap: int) -> list[tuple[int, int]]:
     """Divide a length into `count` parts with gaps between them: where each begins, and its size, one pixel more or less."""
     edges = [start + round((end - start + gap) * number / count) for number in range(count + 1)]
-    return [(this, following - gap - this) for this, following in zip(edges, edges[1:], strict=False)]
+    return [(this, following - gap - this) for this, following in pairwise(edges)]
 
 
 def lines_of(template: Template, width: int, height: int) -> tuple[Box, ...]:

@@ -51,12 +51,11 @@ def _attempts(image: pyvips.Image) -> Iterator[bytes]:
 def _described(data: bytes, described: bytes) -> bytes:
     """Return the file with these remarks before its pixels, and without any others."""
     parts, at = [data[:_SIGNATURE]], _SIGNATURE
-    view = memoryview(data)
     while at < len(data):
         (length,) = struct.unpack_from(">I", data, at)
         kind, end = data[at + 4 : at + 8], at + _AROUND + length
         if kind in _KEPT:
-            parts.append(view[at:end])
+            parts.append(data[at:end])
         if kind == b"IHDR":
             parts.append(described)
         at = end
