@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-
 LAYERS = ("Background", "PhotoLayer", "StickerLayer", "TextLayer")
 """Of a design document, which is sent and answered."""
 
