@@ -25,6 +25,7 @@ from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
 from adapters.prompts.book import PromptBook
 from adapters.r2 import open_store
+from adapters.rendering.photo_process import PhotoProcess
 from api import errors, openapi
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
@@ -43,7 +44,7 @@ from api.middleware.rate_limit import RateLimit, RateLimits
 from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
 from api.partner_access import PartnerAccess
-from api.pictures import Pictures, PictureStore, UploadLinks
+from api.pictures import PhotoReader, Pictures, PictureStore, UploadLinks
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
 from api.pseudonyms import Pseudonyms
@@ -154,7 +155,8 @@ async def connect_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
         client = await connect(settings.temporal, lazy=True)
         await warn_of_missing_attributes(client)
         links = SignedImageLinks.from_settings(settings.image_link, http)
-        yield build_services(settings, clock, database=database, client=client, store=store, links=links)
+        photos = await stack.enter_async_context(PhotoProcess())
+        yield build_services(settings, clock, database=database, client=client, store=store, links=links, photos=photos)
 
 
 def build_services(
@@ -165,6 +167,7 @@ def build_services(
     client: Client,
     store: PictureStore,
     links: SignedImageLinks,
+    photos: PhotoReader,
     task_queue: str = ORDERS_TASK_QUEUE,
 ) -> Services:
     """Plug the adapters into the ports; mypy checks the fit here."""
@@ -180,7 +183,7 @@ def build_services(
         clock=clock,
     )
     uploads = PostgresUploads(database)
-    pictures = Pictures(store, uploads, partner_orders, links, clock=clock)
+    pictures = Pictures(store, uploads, partner_orders, links, photos=photos, clock=clock)
     records = PostgresGenerations(database)
     pseudonyms = Pseudonyms(settings.image_link.keys, settings.api.trusted_proxies)
     return Services(
