@@ -76,7 +76,7 @@ def build(settings: Settings, data: Path, *, print_step: timedelta = PRINT_STEP)
         _port(settings.stripe.api_base): stripe_app,
         _port(settings.manufacturer.base_url): manufacturer_app,
         _port(settings.storage.endpoint_url): s3_app,
-        _port(settings.storefront.url): create_storefront(api, machines=devices(), state_file=data / "storefront.sqlite"),
+        _port(settings.storefront.url): create_storefront(api, machines=devices()[1:], state_file=data / "storefront.sqlite"),
     }
 
 

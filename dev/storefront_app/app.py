@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -66,7 +67,12 @@ def create_app(
             raise error
         return pages.show("sorry.html", status=error.status, detail=str(error), again=error.is_passing)
 
+    async def lost(_: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return pages.show("sorry.html", status=status, detail="There is nothing here that can be shown.", again=False)
+
     app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(HTTPException, lost)
     policy = f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: {api_url}; base-uri 'none'"
 
     @app.middleware("http")

@@ -93,6 +93,7 @@ class Draft(BaseModel):
     Attributes:
         style: Chosen for an AI template.
         words: To be written into the AI's picture.
+        slots: As many as the template has; `spare` are those of a template that had more.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Draft(BaseModel):
     style: str = ""
     words: str = ""
     slots: list[Slot] = []
+    spare: list[Slot] = []
     background_color: str = "#ffffff"
     background_picture: str = ""
     stickers: list[Sticker] = []

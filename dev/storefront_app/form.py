@@ -43,8 +43,9 @@ def fill_buyer(draft: Draft, form: FormData) -> None:
 
 
 def with_slots(draft: Draft, count: int) -> None:
-    """Give a draft as many slots as its template has; photos that still fit stay."""
-    draft.slots = (draft.slots + [Slot() for _ in range(count)])[:count]
+    """Give a draft as many slots as its template has; the photos of the others wait for another template."""
+    slots = [*draft.slots, *draft.spare, *(Slot() for _ in range(count))]
+    draft.slots, draft.spare = slots[:count], [slot for slot in slots[count:] if slot.photo]
 
 
 def _sticker(words: Mapping[str, str], number: int) -> Sticker:

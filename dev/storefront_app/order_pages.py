@@ -69,7 +69,7 @@ def order_routes(pages: Pages) -> APIRouter:
         return to(opened["checkout_url"])
 
     @router.get("/payment-success")
-    async def paid(session_id: str) -> Response:
+    async def paid(session_id: str = "") -> Response:
         """The address that the payment page leads back to; the order has one of its own, which can be kept."""
         confirmed = await pages.shop.confirm_payment(session_id)
         preview = pages.book.preview_of(session_id)
@@ -123,11 +123,15 @@ def _progress(order: Json) -> Json:
     if order["is_machine_collection"]:
         steps = [step for step in steps if step[0] != "On its way"]
     look_again = None if status in OVER else _LATER if reached >= 2 else _SOON
-    return {"steps": steps, "look_again": look_again, "timeline": [_entry(entry) for entry in order["timeline"]]}
+    return {"steps": steps, "look_again": look_again, "story": _story(order["timeline"])}
 
 
-def _entry(entry: Json) -> tuple[str, str]:
-    at = f"{datetime.fromisoformat(entry['at']).astimezone():%H:%M:%S}"
-    if entry["status"] is not None:
-        return at, str(entry["status"]).replace("_", " ")
-    return at, _PRINTER.get(entry["manufacturer_status"], f"the manufacturer says {entry['manufacturer_status']}")
+def _story(timeline: list[Json]) -> list[tuple[str, str]]:
+    """What happened and when, each thing once; what the manufacturer says of the payment is nothing for customers."""
+    story: list[tuple[str, str]] = []
+    for entry in timeline:
+        status, printer = entry["status"], _PRINTER.get(entry["manufacturer_status"])
+        words = str(status).replace("_", " ") if status is not None else printer
+        if words and words not in [said for _, said in story[-1:]]:
+            story.append((f"{datetime.fromisoformat(entry['at']).astimezone():%H:%M:%S}", words))
+    return story

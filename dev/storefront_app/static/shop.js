@@ -11,11 +11,12 @@ for (const slider of document.querySelectorAll("input[type=range]")) {
   show();
 }
 
-// A form is sent once, and the page that answers opens where the customer was.
+// A form is sent once, and the page that answers opens where the customer was: beside the preview, if there is room for it.
+const isWide = matchMedia("(min-width: 820px)").matches;
 const place = `place ${location.pathname}`;
 for (const form of document.querySelectorAll("form[enctype]")) {
-  form.addEventListener("submit", () => {
-    sessionStorage.setItem(place, String(scrollY));
+  form.addEventListener("submit", (event) => {
+    if (isWide || event.submitter?.name !== "do") sessionStorage.setItem(place, String(scrollY));
     document.body.classList.add("busy");
   });
 }
