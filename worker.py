@@ -27,6 +27,7 @@ from adapters.gemini.generator import connect as image_generator
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
 from adapters.postgres.catalog import CatalogReader
+from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.device_turns import PostgresDeviceTurns
 from adapters.postgres.engine import Database
 from adapters.postgres.generations import PostgresGenerations
@@ -38,7 +39,7 @@ from adapters.postgres.stock_book import PostgresStockBook
 from adapters.prompts.book import PromptBook
 from adapters.r2 import open_store
 from adapters.rendering.generated import GeneratedPictures
-from adapters.rendering.renderer import PillowRenderer
+from adapters.rendering.renderer import PrintRenderer
 from adapters.stripe.gateway import connect as stripe_gateway
 from api.delivery import INBOX_CHANNEL, InboxDrainer
 from api.poller_keeper import REFERENCES_CHANNEL, PollerKeeper
@@ -52,9 +53,18 @@ from workflows.options import ARTWORK_TASK_QUEUE, GENERATION_TASK_QUEUE, MANUFAC
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.render import RenderWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow, DesignWorkflow]
+WORKFLOWS = [
+    OrderWorkflow,
+    RefundWorkflow,
+    DesignWorkflow,
+    RenderWorkflow,
+    StatusPoller,
+    StockSyncWorkflow,
+    BrandSyncWorkflow,
+]
 
 LINK_TIMEOUT = 30.0
 """Seconds for reading one print file back through the front door."""
@@ -95,14 +105,14 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     gateway = await stack.enter_async_context(stripe_gateway(settings.stripe, settings.storefront))
     partner = await stack.enter_async_context(manufacturer_client(settings.manufacturer))
     store = await stack.enter_async_context(open_store(settings.storage))
-    renderer = stack.enter_context(PillowRenderer(workers=settings.worker.artwork_concurrency))
+    renderer = stack.enter_context(PrintRenderer(workers=settings.worker.artwork_concurrency))
 
     generator = await stack.enter_async_context(image_generator(settings.gemini))
     prompts = PromptBook.open(trademark_styles=settings.artwork.trademark_styles)
 
     orders = OrderActivities(book)
     payment = PaymentActivities(gateway, book)
-    artwork = ArtworkActivities(store, renderer, book)
+    artwork = ArtworkActivities(store, renderer, renderer, orders=book, designs=PostgresDesigns(database))
     generation = GenerationActivities(store, generator, prompts, GeneratedPictures(), PostgresGenerations(database))
     links = SignedImageLinks.from_settings(settings.image_link, http)
     turns = PostgresDeviceTurns(settings.database)
@@ -127,7 +137,7 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
             generation.begin_generation,
             generation.finish_generation,
         ],
-        ARTWORK_TASK_QUEUE: [artwork.prepare_print_file],
+        ARTWORK_TASK_QUEUE: [artwork.prepare_print_file, artwork.render_design],
         GENERATION_TASK_QUEUE: [generation.generate_image],
         MANUFACTURER_TASK_QUEUE: [
             production.announce_payment,

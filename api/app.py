@@ -186,27 +186,32 @@ def build_services(
     pictures = Pictures(store, uploads, partner_orders, links, photos=photos, clock=clock)
     records = PostgresGenerations(database)
     pseudonyms = Pseudonyms(settings.image_link.keys, settings.api.trusted_proxies)
+    styles = PromptBook.open(trademark_styles=settings.artwork.trademark_styles)
+    generations = Generations(
+        GenerationClient(client, call_timeout=settings.api.update_wait, task_queue=task_queue),
+        records,
+        styles,
+        pictures,
+        pseudonyms,
+        artwork=settings.artwork,
+        clock=clock,
+    )
     return Services(
         clock=clock,
         storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
+        styles=styles,
         orders=orders,
         inbox=PostgresInboxWriter(database),
         pictures=pictures,
         end_user_links=EndUserLinks(uploads, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         designs=designs,
-        designed_orders=DesignedOrders(order_client, designs, api=settings.api, policy=settings.order.policy(), clock=clock),
-        upload_slots=UploadSlots(),
-        generations=Generations(
-            GenerationClient(client, call_timeout=settings.api.update_wait, task_queue=task_queue),
-            records,
-            PromptBook.open(trademark_styles=settings.artwork.trademark_styles),
-            pictures,
-            pseudonyms,
-            artwork=settings.artwork,
-            clock=clock,
+        designed_orders=DesignedOrders(
+            order_client, designs, generations, api=settings.api, policy=settings.order.policy(), clock=clock
         ),
+        upload_slots=UploadSlots(),
+        generations=generations,
         pseudonyms=pseudonyms,
         checkouts=Checkouts(
             order_client,

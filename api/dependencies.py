@@ -47,6 +47,10 @@ def _catalog(services: _Services) -> CatalogReader:
     return services.catalog
 
 
+def _styles(services: _Services) -> ports.Styles:
+    return services.styles
+
+
 def _orders(services: _Services) -> ports.Orders:
     return services.orders
 
@@ -77,6 +81,10 @@ def _end_user_links(services: _Services) -> EndUserLinksService:
 
 def _generations(services: _Services) -> GenerationsService:
     return services.generations
+
+
+def _client(request: Request, services: _Services) -> str:
+    return services.pseudonyms.client(request.scope)
 
 
 async def _wish(request: Request, services: _Services) -> tuple[Wish, str | None]:
@@ -148,6 +156,7 @@ Now = Annotated[datetime, Depends(_now)]
 """This moment by the process's clock, UTC."""
 StorefrontUrl = Annotated[str, Depends(_storefront_url)]
 Catalog = Annotated[CatalogReader, Depends(_catalog)]
+Styles = Annotated[ports.Styles, Depends(_styles)]
 Orders = Annotated[ports.Orders, Depends(_orders)]
 Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]
 Pictures = Annotated[PicturesService, Depends(_pictures)]
@@ -156,6 +165,8 @@ Designs = Annotated[DesignsService, Depends(_designs)]
 DesignedOrders = Annotated[DesignedOrdersService, Depends(_designed_orders)]
 EndUserLinks = Annotated[EndUserLinksService, Depends(_end_user_links)]
 Generations = Annotated[GenerationsService, Depends(_generations)]
+Client = Annotated[str, Depends(_client)]
+"""Who asks, under a name that says nothing."""
 GenerationWish = Annotated[tuple[Wish, str | None], Depends(_wish)]
 """What is to be made, its photo stored; and the order that the storefront wants to hear named again."""
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -138,6 +139,26 @@ class Generations:
                 return Underway(self._pseudonyms.handle(generation_id))
             return Picture(wish.template_id, wish.style, self._present(result))
         raise TryAgain(NOT_MADE)
+
+    async def commission(
+        self,
+        order_id: UUID,
+        *,
+        template_id: str,
+        parameters: StyleParameters,
+        photo: StoredImage | None,
+        ratio: float,
+        client: str,
+    ) -> GenerateImage:
+        """Return what an order asks of the AI: its own wish, whoever else has had the same made. Raises `OrderRefused`."""
+        style = self._styles.resolve(template_id, parameters)
+        subject = generation_subject(
+            requester=f"order {order_id}", photo_sha256=photo.sha256 if photo else None, template_id=template_id, style=style
+        )
+        wish = Wish(client=client, session="", template_id=template_id, style=style, photo=photo)
+        last = await self._records.find(subject)
+        attempt = next_attempt(last, at=self._clock())
+        return self._input(wish, subject, attempt).model_copy(update={"order_id": order_id, "ratio": ratio})
 
     async def find(self, handle: str) -> Picture | Underway:
         """Return a picture that was asked for before, as long as it is known.

@@ -75,6 +75,9 @@ class Styles(Protocol):
     def resolve(self, template_id: str, parameters: Mapping[str, str]) -> StyleParameters:
         """Return a choice as the catalogue spells it. Raises `OrderRefused` (`unknown_style`) with what may be chosen."""
 
+    def is_offered(self, template_id: str, style_name: str) -> bool:
+        """Say whether a style of the catalogue may be chosen here."""
+
 
 class InboxWriter(Protocol):
     """Where webhooks and callbacks are written down before they are answered."""

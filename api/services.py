@@ -15,7 +15,7 @@ from api.generations import Generations
 from api.health import Health
 from api.partner_access import PartnerAccess
 from api.pictures import Pictures, UploadLinks
-from api.ports import InboxWriter, Orders, PartnerOrders
+from api.ports import InboxWriter, Orders, PartnerOrders, Styles
 from api.print_links import PrintLinks
 from api.pseudonyms import Pseudonyms
 from api.stripe_events import StripeEvents
@@ -29,6 +29,7 @@ class Services:
     clock: Callable[[], datetime]
     storefront_url: str
     catalog: CatalogReader
+    styles: Styles
     orders: Orders
     inbox: InboxWriter
     pictures: Pictures

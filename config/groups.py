@@ -245,6 +245,8 @@ class ApiSettings(Group):
     """Per address."""
     rate_generate: Rate = "10/minute"
     """AI pictures, per address or session."""
+    rate_photos: Rate = "60/minute"
+    """Photos, per address: each is a second of processor time, and a shop's Wi-Fi is one address."""
     rate_session: Rate = "120/minute"
     """Per vending session: a shop's Wi-Fi is one address."""
     rate_machine: Rate = "20/minute"
