@@ -112,7 +112,9 @@ def sample_photo() -> bytes:
     image = pyvips.Image.jpegload_buffer(SAMPLE.read_bytes())
     image = image.resize(PHOTO[0] / image.width, vscale=PHOTO[1] / image.height)
     noise = pyvips.Image.gaussnoise(*PHOTO, mean=0, sigma=NOISE, seed=1)
-    photo: bytes = (image + noise).cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=92, subsample_mode="off", keep="none")
+    photo: bytes = (
+        (image + noise).cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=92, subsample_mode="off", keep="none")
+    )
     return photo
 
 

@@ -94,5 +94,7 @@ def sample_document(template_id: str) -> DesignDocument:
             StickerLayer(sticker=STICKER, x=0.75, y=0.3, width=0.3, rotation=25.0),
             StickerLayer(photo="photo-0.jpg", x=0.25, y=0.55, width=0.2),
         ),
-        texts=(TextLayer(text=f"{template_id}\nÄß 😀", font="pacifico", color="#ffffff", size=0.1, x=0.5, y=0.82, rotation=-8.0),),
+        texts=(
+            TextLayer(text=f"{template_id}\nÄß 😀", font="pacifico", color="#ffffff", size=0.1, x=0.5, y=0.82, rotation=-8.0),
+        ),
     )
