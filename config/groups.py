@@ -169,7 +169,8 @@ class GeminiSettings(Group):
     api_key: SecretStr
     """API key"""
     base_url: WebAddress = "https://generativelanguage.googleapis.com"
-    model: str = "gemini-3-pro-image-preview"
+    model: str = "gemini-3-pro-image"
+    """Nano Banana Pro; its `-preview` was switched off in June 2026."""
     image_size: Literal["1K", "2K", "4K"] = "2K"
     """Longest side of what is made; a print file is 1390 px wide and about 2900 px high."""
     timeout: Duration = timedelta(seconds=90)
