@@ -109,8 +109,18 @@ def test_a_short_line_stands_where_it_is_aligned_to(align: TextAlign, place: int
     assert min(left, right) <= 1 or place == 0
 
 
-def test_letters_stand_as_close_as_their_font_wants_it():
-    assert letters(drawn("AVAVAV", font="inter")).width < letters(drawn("AAAVVV", font="inter")).width
+@pytest.mark.parametrize(("font", "close", "wide"), [("inter", "AVAVAV", "AAAVVV"), ("montserrat", "ГАГАГА", "ГГГААА")])
+def test_letters_stand_as_close_as_their_font_wants_it(font: str, close: str, wide: str):
+    assert letters(drawn(close, font=font)).width < letters(drawn(wide, font=font)).width
+
+
+@pytest.mark.parametrize("letter", ["ë", "Å"])
+@pytest.mark.parametrize("font", FONT_FILES)
+def test_a_letter_with_an_accent_is_the_one_that_the_font_has(font: str, letter: str):
+    mask = ImageFont.truetype(font_file(font), EM, layout_engine=ImageFont.Layout.BASIC).getmask(letter)
+    own = Image.frombytes("L", mask.size, bytes(mask))
+
+    assert letters(drawn(letter, font=font)).tobytes() == own.crop(own.getbbox()).tobytes()
 
 
 def test_a_letter_that_the_font_lacks_is_taken_from_another():
