@@ -14,7 +14,7 @@ from adapters.links import Audience, Grant, LinkMalformed, LinkRefused, LinkUnsi
 from adapters.r2 import StoredObject
 from adapters.rendering.data_url import parse_data_url
 from adapters.rendering.inspection import inspect_image
-from adapters.rendering.photos import normalize_photo
+from adapters.rendering.normalized import NormalizedPhoto
 from api.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from api.ports import PartnerOrders, Uploads
 from models.artwork import PRINT_FOLDER, ImageLink, PictureKind, Upload, object_key
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 LINK_LIFETIME = timedelta(hours=24)
 """How long a customer's browser can show its picture: the design, the payment and the confirmation page."""
 PICTURES_AT_ONCE = 2
-"""Pictures being decoded; each takes up to 100 MB of memory and half a second of a core."""
+"""Final images being decoded; each takes up to 100 MB of memory and half a second of a core."""
 _TO_DESIGN_WITH = frozenset({PictureKind.PHOTO, PictureKind.GENERATED})
 NOT_GOOD = "This link is not good, or not any more. Please go back to where you found it."
 NO_PICTURE = "There is no such picture. It may have been removed; please design your case again."
@@ -42,6 +42,13 @@ class PictureStore(Protocol):
 
     async def probe(self) -> None:
         """Raise `ProviderUnavailable` or `ProviderRejected` unless the store answers."""
+
+
+class PhotoReader(Protocol):
+    """Reads strangers' photos."""
+
+    async def normalize(self, data: bytes) -> NormalizedPhoto:
+        """Return a photo as it is to be kept. Raises `OrderRefused`, `ProviderUnavailable`."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,11 @@ class Pictures:
         orders: PartnerOrders,
         links: SignedImageLinks,
         *,
+        photos: PhotoReader,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._photos = photos
         self._uploads = uploads
         self._orders = orders
         self._links = links
@@ -92,8 +101,7 @@ class Pictures:
 
         Raises `OrderRefused` (`BAD_IMAGE`, `IMAGE_TOO_LARGE`) for what is not a photo or is too large, `ProviderUnavailable`.
         """
-        async with self._seats:
-            photo = await asyncio.to_thread(normalize_photo, data)
+        photo = await self._photos.normalize(data)
         image = photo.image
         await self._store.put(image.key, photo.data, media_type=image.media_type)
         upload = Upload(name=new_file_name(image.media_type), kind=PictureKind.PHOTO, image=image, created_at=self._clock())
@@ -103,7 +111,11 @@ class Pictures:
 
     def link_to(self, upload: Upload) -> ImageLink:
         """Return the link that a customer is answered with when its picture was made or stored."""
-        return self._links.link(upload.name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
+        return self.link_to_name(upload.name)
+
+    def link_to_name(self, name: str) -> ImageLink:
+        """Return the same by the name of the picture."""
+        return self._links.link(name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
 
     async def find_photo(self, name: str) -> Upload:
         """Find a picture to design with, sent or generated, by its name.

@@ -294,7 +294,8 @@ class TestForms:
         variables = dotenv_values(DEV_ENV)
 
         addresses = [
-            urlsplit(variables[name] or "") for name in ("STRIPE_API_BASE", "MANUFACTURER_BASE_URL", "STORAGE_ENDPOINT_URL")
+            urlsplit(variables[name] or "")
+            for name in ("STRIPE_API_BASE", "MANUFACTURER_BASE_URL", "GEMINI_BASE_URL", "STORAGE_ENDPOINT_URL")
         ]
 
         assert {address.hostname for address in addresses} == {alias}

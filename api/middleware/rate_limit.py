@@ -34,6 +34,7 @@ _PARTNER = re.compile(
 )
 """What the manufacturer's server asks for all its machines, from one address and as often as it likes."""
 _NEW_SESSION = "/api/vending/create-session"
+_PHOTOS = "/api/photos"
 _GENERATE = re.compile(r"/api/images/generate")
 _SESSION = re.compile(r"/api/vending/session/(?P<session>[^/]+)(/.*)?")
 
@@ -68,6 +69,7 @@ class RateLimits:
         self._limiter = FixedWindowRateLimiter(storage or _storage(settings.rate_storage_uri.get_secret_value()))
         self._default = parse(settings.rate_default)
         self._generate = parse(settings.rate_generate)
+        self._photos = parse(settings.rate_photos)
         self._session = parse(settings.rate_session)
         self._machine = parse(settings.rate_machine)
         self._partner = parse(settings.rate_partner)
@@ -83,6 +85,8 @@ class RateLimits:
         address = client_address(scope, self._settings.trusted_proxies)
         if _GENERATE.fullmatch(path):
             return self._generate, ("generate", address)
+        if path == _PHOTOS:
+            return self._photos, ("photos", address)
         if path == _NEW_SESSION:
             return self._machine, ("machine", address)
         if _PARTNER.fullmatch(path):
