@@ -112,7 +112,9 @@ def sample_photo() -> bytes:
     image = pyvips.Image.jpegload_buffer(SAMPLE.read_bytes())
     image = image.resize(PHOTO[0] / image.width, vscale=PHOTO[1] / image.height)
     noise = pyvips.Image.gaussnoise(*PHOTO, mean=0, sigma=NOISE, seed=1)
-    photo: bytes = (image + noise).cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=92, subsample_mode="off", keep="none")
+    photo: bytes = (
+        (image + noise).cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=92, subsample_mode="off", keep="none")
+    )
     return photo
 
 
@@ -151,12 +153,12 @@ def _middle(costs: Sequence[Cost]) -> Cost:
 
 def show(found: dict[str, dict[str, Cost]], console: Console) -> None:
     """Print the table."""
-    table = new_table("print file", "ms", "processor ms", "peak MiB", "MB", "× floor", "× Pillow")
+    table = new_table("print file", "who", "ms", "processor ms", "peak MiB", "MB", "× floor", "× Pillow")
     for template, costs in found.items():
         for name, cost in costs.items():
             ratios = [f"{cost.ms / costs[other].ms:.2f}" for other in ("floor", "pillow")]
             facts = [f"{cost.ms:.0f}", f"{cost.cpu_ms:.0f}", f"{cost.peak_mib:.0f}", f"{cost.size / 1e6:.1f}"]
-            table.add_row(f"{template}: {name}", *facts, *ratios)
+            table.add_row(template, name, *facts, *ratios)
     console.print(table)
 
 
