@@ -12,10 +12,11 @@ import pytest
 from PIL import Image, ImageChops, ImageFont
 
 from adapters.rendering import texts
+from adapters.rendering.checks import check_characters
 from adapters.rendering.fonts import FONT_FILES, font_file
 from adapters.rendering.metrics import font_metrics
 from adapters.rendering.texts import LARGEST_SIDE, LINE_HEIGHT, DrawnText, draw_text
-from models.design import TextAlign, TextLayer
+from models.design import TextAlign, TextLayer, WarningCode
 from models.errors import OrderRefused, RefusalCode
 
 WIDTH = 500
@@ -169,6 +170,14 @@ def test_a_text_of_which_nothing_can_be_drawn_has_no_ink():
 
     assert (block.missing, block.ink) == ("你", (0, 0, 0, 0))
     assert not any(block.rgba[3::4])
+
+
+def test_the_customer_reads_which_characters_are_left_out():
+    (warning,) = check_characters(2, drawn("Zoë 你好").missing)
+
+    assert (warning.code, warning.layer) == (WarningCode.MISSING_CHARACTER, "texts[2]")
+    assert "你 好" in warning.message
+    assert check_characters(2, drawn("Zoë").missing) == []
 
 
 @pytest.mark.parametrize("text", ["W" * 300, "\n" * 299 + "W"])
