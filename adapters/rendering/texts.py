@@ -20,7 +20,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from adapters.rendering.fonts import FALLBACKS, font_file
 from adapters.rendering.metrics import font_metrics
-from models.design import DesignWarning, TextAlign, TextLayer, WarningCode
+from models.design import TextAlign, TextLayer
 from models.errors import OrderRefused, RefusalCode
 
 LINE_HEIGHT: Final = 1.2
@@ -89,21 +89,6 @@ def draw_text(layer: TextLayer, *, width: int) -> DrawnText:
     solid = [Image.new("L", mask.size, value) for value in ImageColor.getrgb(layer.color)[:3]]
     image = Image.merge("RGBA", (*solid, mask))
     return DrawnText(image.tobytes(), image.width, image.height, mask.getbbox() or (0, 0, 0, 0), missing)
-
-
-def missing_warnings(index: int, missing: str) -> list[DesignWarning]:
-    """Say which characters of a text are not printed; nothing if there are none."""
-    if not missing:
-        return []
-    return [
-        DesignWarning(
-            code=WarningCode.MISSING_CHARACTER,
-            message=f"We cannot print these characters, so they are left out: {' '.join(missing)} "
-            "Please check whether your text still says what you want.",
-            layer=f"texts[{index}]",
-            facts={"characters": missing},
-        )
-    ]
 
 
 def _drawable(text: str, path: Path) -> tuple[list[list[tuple[Path, str]]], str]:

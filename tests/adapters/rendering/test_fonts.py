@@ -80,6 +80,19 @@ def blank(font: ImageFont.FreeTypeFont, character: str) -> bool:
     return font.getmask(character).getbbox() is None
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem != "noto-emoji"], ids=lambda path: path.name)
+def test_letters_are_as_tall_as_they_were_drawn_and_not_as_the_pixels_are(path: Path):
+    """The last row is covered by as much as a letter reaches into it; hinting would fill it, or leave it out."""
+    finely = 64
+    small, large = (ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC) for size in (51, 51 * finely))
+    mask = small.getmask("H")
+
+    upper_row = max(bytes(mask)[: mask.size[0]]) / 255
+    height = -large.getbbox("H", anchor="ls")[1] / finely
+
+    assert upper_row == pytest.approx(height % 1, abs=0.12)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_file_has_its_origin_and_its_licence_beside_it(path: Path):
     rows = re.findall(

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image, ImageChops, ImageFont
 
 from adapters.rendering import texts
+from adapters.rendering.checks import check_characters
 from adapters.rendering.fonts import FONT_FILES, font_file
 from adapters.rendering.metrics import font_metrics
-from adapters.rendering.texts import LARGEST_SIDE, LINE_HEIGHT, DrawnText, draw_text, missing_warnings
+from adapters.rendering.texts import LARGEST_SIDE, LINE_HEIGHT, DrawnText, draw_text
 from models.design import TextAlign, TextLayer, WarningCode
 from models.errors import OrderRefused, RefusalCode
 
@@ -109,8 +110,18 @@ def test_a_short_line_stands_where_it_is_aligned_to(align: TextAlign, place: int
     assert min(left, right) <= 1 or place == 0
 
 
-def test_letters_stand_as_close_as_their_font_wants_it():
-    assert letters(drawn("AVAVAV", font="inter")).width < letters(drawn("AAAVVV", font="inter")).width
+@pytest.mark.parametrize(("font", "close", "wide"), [("inter", "AVAVAV", "AAAVVV"), ("montserrat", "ГАГАГА", "ГГГААА")])
+def test_letters_stand_as_close_as_their_font_wants_it(font: str, close: str, wide: str):
+    assert letters(drawn(close, font=font)).width < letters(drawn(wide, font=font)).width
+
+
+@pytest.mark.parametrize("letter", ["ë", "Å"])
+@pytest.mark.parametrize("font", FONT_FILES)
+def test_a_letter_with_an_accent_is_the_one_that_the_font_has(font: str, letter: str):
+    mask = ImageFont.truetype(font_file(font), EM, layout_engine=ImageFont.Layout.BASIC).getmask(letter)
+    own = Image.frombytes("L", mask.size, bytes(mask))
+
+    assert letters(drawn(letter, font=font)).tobytes() == own.crop(own.getbbox()).tobytes()
 
 
 def test_a_letter_that_the_font_lacks_is_taken_from_another():
@@ -162,11 +173,11 @@ def test_a_text_of_which_nothing_can_be_drawn_has_no_ink():
 
 
 def test_the_customer_reads_which_characters_are_left_out():
-    (warning,) = missing_warnings(2, "你好")
+    (warning,) = check_characters(2, drawn("Zoë 你好").missing)
 
     assert (warning.code, warning.layer) == (WarningCode.MISSING_CHARACTER, "texts[2]")
     assert "你 好" in warning.message
-    assert missing_warnings(2, "") == []
+    assert check_characters(2, drawn("Zoë").missing) == []
 
 
 @pytest.mark.parametrize("text", ["W" * 300, "\n" * 299 + "W"])
