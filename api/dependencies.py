@@ -22,7 +22,7 @@ from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
 from api.print_links import PrintLinks as PrintLinksService
 from api.services import Services
-from api.upload_slots import UploadSlots
+from api.upload_slots import LARGEST, UploadSlots
 from models.inbox import NewMessage
 
 
@@ -113,8 +113,10 @@ async def _stripe_event(request: Request, services: _Services) -> NewMessage:
     return await services.stripe_events.read(request)
 
 
-async def _upload_slot(services: _Services) -> AsyncIterator[UploadSlots]:
-    async with services.upload_slots.one():
+async def _upload_slot(request: Request, services: _Services) -> AsyncIterator[UploadSlots]:
+    announced = request.headers.get("Content-Length", "")
+    size = min(int(announced), LARGEST) if announced.isdecimal() else LARGEST
+    async with services.upload_slots.one(size):
         yield services.upload_slots
 
 
@@ -123,7 +125,7 @@ _Slot = Annotated[UploadSlots, Depends(_upload_slot)]
 
 
 async def _final_image(request: Request, slot: _Slot) -> FinalImageForm:
-    return await slot.received(final_image_form(request))
+    return await slot.received(final_image_form(request, slot.unpacked))
 
 
 async def _photo(request: Request, slot: _Slot) -> bytes:
