@@ -17,11 +17,13 @@ from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.engine import Database
+from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.orders import PostgresOrders
 from adapters.postgres.partner import PostgresPartnerOrders
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
+from adapters.prompts.book import PromptBook
 from adapters.r2 import open_store
 from adapters.rendering.photo_process import PhotoProcess
 from api import errors, openapi
@@ -31,7 +33,9 @@ from api.confirmation import Confirmations
 from api.designed_orders import DesignedOrders
 from api.designs import Designs, NoDecorations
 from api.end_user_links import EndUserLinks
-from api.health import DATABASE, Health, fresh_stock
+from api.generation_client import GenerationClient
+from api.generations import Generations
+from api.health import DATABASE, Health, fresh_stock, unspent_artwork
 from api.middleware.body_limit import BodyLimit
 from api.middleware.context import RequestContext
 from api.middleware.cors import Cors
@@ -43,8 +47,9 @@ from api.partner_access import PartnerAccess
 from api.pictures import PhotoReader, Pictures, PictureStore, UploadLinks
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
+from api.pseudonyms import Pseudonyms
 from api.render_client import RenderClient
-from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, webhooks
+from api.routers import catalog, checkout, docs, generations, gone, health, images, manufacturer, partner, webhooks
 from api.routers import designs as design_routes
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
@@ -70,7 +75,20 @@ PHOTO_LIMIT = 11_000_000
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
-_ROUTERS = (docs, health, catalog, images, design_routes, checkout, order_routes, webhooks, manufacturer, partner, gone)
+_ROUTERS = (
+    docs,
+    health,
+    catalog,
+    images,
+    generations,
+    design_routes,
+    checkout,
+    order_routes,
+    webhooks,
+    manufacturer,
+    partner,
+    gone,
+)
 
 
 def utc_now() -> datetime:
@@ -165,18 +183,36 @@ def build_services(
         clock=clock,
     )
     uploads = PostgresUploads(database)
+    pictures = Pictures(store, uploads, partner_orders, links, photos=photos, clock=clock)
+    records = PostgresGenerations(database)
+    pseudonyms = Pseudonyms(settings.image_link.keys, settings.api.trusted_proxies)
+    styles = PromptBook.open(trademark_styles=settings.artwork.trademark_styles)
+    generations = Generations(
+        GenerationClient(client, call_timeout=settings.api.update_wait, task_queue=task_queue),
+        records,
+        styles,
+        pictures,
+        pseudonyms,
+        artwork=settings.artwork,
+        clock=clock,
+    )
     return Services(
         clock=clock,
         storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
+        styles=styles,
         orders=orders,
         inbox=PostgresInboxWriter(database),
-        pictures=Pictures(store, uploads, partner_orders, links, photos=photos, clock=clock),
+        pictures=pictures,
         end_user_links=EndUserLinks(uploads, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         designs=designs,
-        designed_orders=DesignedOrders(order_client, designs, api=settings.api, policy=settings.order.policy(), clock=clock),
+        designed_orders=DesignedOrders(
+            order_client, designs, generations, api=settings.api, policy=settings.order.policy(), clock=clock
+        ),
         upload_slots=UploadSlots(),
+        generations=generations,
+        pseudonyms=pseudonyms,
         checkouts=Checkouts(
             order_client,
             orders,
@@ -197,6 +233,7 @@ def build_services(
                 "temporal": client.service_client.check_health,
                 "object_store": store.probe,
                 "stock": fresh_stock(PostgresStockBook(database), clock, settings.stock.stale_after),
+                "artwork": unspent_artwork(records, clock, settings.artwork.policy()),
             },
         ),
     )
@@ -223,6 +260,7 @@ def _middleware(settings: Settings, limits: RateLimits) -> list[Middleware]:
     larger_bodies = {
         "/api/images/upload-final": large,
         "/api/photos": PHOTO_LIMIT,
+        "/api/images/generate": PHOTO_LIMIT,
         "/codec/decode": large,
         "/codec/encode": large,
     }

@@ -16,7 +16,9 @@ from api.confirmation import Confirmations as ConfirmationsService
 from api.designed_orders import DesignedOrders as DesignedOrdersService
 from api.designs import Designs as DesignsService
 from api.end_user_links import EndUserLinks as EndUserLinksService
-from api.forms import FinalImageForm, final_image_form, photo_form
+from api.forms import FinalImageForm, final_image_form, generation_form, photo_form
+from api.generations import Generations as GenerationsService
+from api.generations import Wish
 from api.health import Health as HealthService
 from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
@@ -45,6 +47,10 @@ def _catalog(services: _Services) -> CatalogReader:
     return services.catalog
 
 
+def _styles(services: _Services) -> ports.Styles:
+    return services.styles
+
+
 def _orders(services: _Services) -> ports.Orders:
     return services.orders
 
@@ -71,6 +77,22 @@ def _designed_orders(services: _Services) -> DesignedOrdersService:
 
 def _end_user_links(services: _Services) -> EndUserLinksService:
     return services.end_user_links
+
+
+def _generations(services: _Services) -> GenerationsService:
+    return services.generations
+
+
+def _client(request: Request, services: _Services) -> str:
+    return services.pseudonyms.client(request.scope)
+
+
+async def _wish(request: Request, services: _Services) -> tuple[Wish, str | None]:
+    """Take a request for an AI picture in; its slot is free again, and its bytes are gone, before the AI is waited for."""
+    async with services.upload_slots.one(_announced(request)):
+        form = await services.upload_slots.received(generation_form(request))
+        wish = await services.generations.accept(form, client=services.pseudonyms.client(request.scope))
+        return wish, form.order_id
 
 
 def _checkouts(services: _Services) -> CheckoutsService:
@@ -113,10 +135,14 @@ async def _stripe_event(request: Request, services: _Services) -> NewMessage:
     return await services.stripe_events.read(request)
 
 
+def _announced(request: Request) -> int:
+    """Return how large a body says that it is: more of it than that is never read."""
+    size = request.headers.get("Content-Length", "")
+    return min(int(size), LARGEST) if size.isdecimal() else LARGEST
+
+
 async def _upload_slot(request: Request, services: _Services) -> AsyncIterator[UploadSlots]:
-    announced = request.headers.get("Content-Length", "")
-    size = min(int(announced), LARGEST) if announced.isdecimal() else LARGEST
-    async with services.upload_slots.one(size):
+    async with services.upload_slots.one(_announced(request)):
         yield services.upload_slots
 
 
@@ -136,6 +162,7 @@ Now = Annotated[datetime, Depends(_now)]
 """This moment by the process's clock, UTC."""
 StorefrontUrl = Annotated[str, Depends(_storefront_url)]
 Catalog = Annotated[CatalogReader, Depends(_catalog)]
+Styles = Annotated[ports.Styles, Depends(_styles)]
 Orders = Annotated[ports.Orders, Depends(_orders)]
 Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]
 Pictures = Annotated[PicturesService, Depends(_pictures)]
@@ -143,6 +170,11 @@ UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
 Designs = Annotated[DesignsService, Depends(_designs)]
 DesignedOrders = Annotated[DesignedOrdersService, Depends(_designed_orders)]
 EndUserLinks = Annotated[EndUserLinksService, Depends(_end_user_links)]
+Generations = Annotated[GenerationsService, Depends(_generations)]
+Client = Annotated[str, Depends(_client)]
+"""Who asks, under a name that says nothing."""
+GenerationWish = Annotated[tuple[Wish, str | None], Depends(_wish)]
+"""What is to be made, its photo stored; and the order that the storefront wants to hear named again."""
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
 Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]
 PaymentClaims = Annotated[PaymentClaimsService, Depends(_claims)]

@@ -1,5 +1,6 @@
 """Forms that carry a whole picture, which the framework's own parsing is too small, too slow and too early for."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 from urllib.parse import unquote_to_bytes
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from api.errors import Unprocessable
+from api.errors import BadRequest, Unprocessable
 
 MAX_FIELDS = 20
 MAX_FIELD = 20_000_000
@@ -70,6 +71,84 @@ PHOTO_BODY: dict[str, Any] = {
 """The same of `/api/photos`."""
 
 
+class GenerationForm(BaseModel):
+    """Form of `/api/images/generate`.
+
+    Attributes:
+        style: From `style_params`, JSON text of an object: `{"keyword": "…"}`.
+        image: The photo as it was sent.
+        quality: Ignored, as `size` is: pictures are made for a case, always as good as they are printed.
+        order_id: Echoed.
+        session_id: Of the vending session that it is for.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    template_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    style: dict[str, str]
+    image: bytes | None = None
+    quality: Annotated[str, StringConstraints(max_length=100)] = ""
+    size: Annotated[str, StringConstraints(max_length=100)] = ""
+    order_id: Annotated[str, StringConstraints(max_length=100)] | None = None
+    session_id: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+GENERATION_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            _MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "template_id": {"type": "string"},
+                        "style_params": {"type": "string", "description": 'JSON text of an object, {"keyword": "…"}'},
+                        "image": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or HEIC"},
+                        "quality": {"type": "string", "description": "Ignored"},
+                        "size": {"type": "string", "description": "Ignored"},
+                        "order_id": {"type": "string", "description": "Echoed"},
+                        "session_id": {"type": "string", "description": "Of a vending session; also taken from the query"},
+                    },
+                    "required": ["template_id", "style_params"],
+                }
+            }
+        },
+    }
+}
+"""The same of `/api/images/generate`."""
+
+
+async def generation_form(request: Request) -> GenerationForm:
+    """A dependency: the parsed form.
+
+    Raises `RequestValidationError`, `BadRequest` for style parameters that are none, `Unprocessable` for a body that is no form.
+    """
+    if _media_type(request) != _MULTIPART:
+        raise Unprocessable(f"Send a form ({_MULTIPART}).")
+    async with request.form(max_files=1, max_fields=MAX_FIELDS) as form:
+        fields: dict[str, Any] = {name: value for name, value in form.items() if isinstance(value, str) and value}
+        photo = form.get("image")
+        image = await photo.read() if isinstance(photo, UploadFile) else None
+    fields.setdefault("session_id", request.query_params.get("session_id"))
+    if "style_params" not in fields:
+        raise RequestValidationError([{"type": "missing", "loc": ("body", "style_params"), "msg": "Field required"}])
+    try:
+        return GenerationForm.model_validate({**fields, "style": _style(fields["style_params"]), "image": image or None})
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _style(text: str) -> dict[str, str]:
+    """Parse what the storefront sends as JSON text; a number is as good as its digits, and nothing is as good as not sent."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("`style_params` is not valid JSON.") from error
+    if not isinstance(found, dict) or not all(isinstance(value, str | int | float | None) for value in found.values()):
+        raise BadRequest('`style_params` must be a JSON object of texts, such as {"keyword": "…"}.')
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
 async def photo_form(request: Request) -> bytes:
     """A dependency: the file in the field `image`, whatever its name and type say. Raises `Unprocessable`."""
     if _media_type(request) != _MULTIPART:
@@ -99,7 +178,13 @@ async def final_image_form(request: Request, unpacked: Unpacked) -> FinalImageFo
     try:
         return FinalImageForm.model_validate(fields)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_input=False, include_url=False)) from error
+        raise _invalid(error) from error
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    """Say of which fields of the body the errors are."""
+    details = error.errors(include_input=False, include_url=False)
+    return RequestValidationError([{**detail, "loc": ("body", *detail["loc"])} for detail in details])
 
 
 def _media_type(request: Request) -> str:

@@ -111,7 +111,11 @@ class Pictures:
 
     def link_to(self, upload: Upload) -> ImageLink:
         """Return the link that a customer is answered with when its picture was made or stored."""
-        return self._links.link(upload.name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
+        return self.link_to_name(upload.name)
+
+    def link_to_name(self, name: str) -> ImageLink:
+        """Return the same by the name of the picture."""
+        return self._links.link(name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
 
     async def find_photo(self, name: str) -> Upload:
         """Find a picture to design with, sent or generated, by its name.

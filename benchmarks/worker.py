@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import worker
-from adapters.rendering.renderer import PillowRenderer
+from adapters.rendering.renderer import PrintRenderer
 from models.artwork import RenderedImage, RenderRequest
 
 _FILE = Path(sys.argv[1])
 
 
-class MeasuredRenderer(PillowRenderer):
+class MeasuredRenderer(PrintRenderer):
     """Renders as ever, and says after each picture how much all of them took."""
 
     async def render(self, data: bytes, request: RenderRequest) -> RenderedImage:
@@ -24,5 +24,5 @@ class MeasuredRenderer(PillowRenderer):
 
 
 if __name__ == "__main__":
-    vars(worker)[PillowRenderer.__name__] = MeasuredRenderer
+    vars(worker)[PrintRenderer.__name__] = MeasuredRenderer
     asyncio.run(worker.main())

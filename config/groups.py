@@ -16,7 +16,7 @@ from config.fields import Accounts, Duration, Group, HostAndPort, Keyring, Liste
 from models.generation import GenerationPolicy
 from models.order import OrderPolicy
 
-TaskQueue = Literal["orders", "artwork", "manufacturer"]
+TaskQueue = Literal["orders", "artwork", "generation", "manufacturer"]
 Dialect = Literal["guide", "interface"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
@@ -267,12 +267,19 @@ class ApiSettings(Group):
 class WorkerSettings(Group):
     """The worker process."""
 
-    task_queues: Annotated[Listed[TaskQueue], Field(min_length=1)] = ("orders", "artwork", "manufacturer")
+    task_queues: Annotated[Listed[TaskQueue], Field(min_length=1)] = (
+        "orders",
+        "artwork",
+        "generation",
+        "manufacturer",
+    )
     workflow_concurrency: Count = 100
     cached_workflows: Count = 500
     orders_concurrency: Count = 50
     artwork_concurrency: Count = 2
     """Rendering is processor and memory: about one per core."""
+    generation_concurrency: Count = 20
+    """AI pictures that are waited for at once; each holds a photo and a picture in memory, about 20 MB."""
     manufacturer_concurrency: Count = 50
     manufacturer_seats_per_device: Count = 8
     """Tries for one machine that may be under way at once, of `manufacturer_concurrency`: one that hangs delays no other."""

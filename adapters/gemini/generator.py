@@ -12,6 +12,7 @@ from google.genai import types
 
 from adapters.gemini.answers import picture_of
 from adapters.gemini.errors import our_errors
+from adapters.rendering import engine  # noqa: F401 - sets libvips up
 from config.groups import GeminiSettings
 from models.errors import OrderRefused, RefusalCode
 from models.generation import ImageAnswer, ImagePrompt

@@ -16,6 +16,7 @@ from typing import Final
 
 import pyvips
 
+from adapters.rendering import engine  # noqa: F401 - sets libvips up
 from adapters.rendering.colours import in_srgb
 from adapters.rendering.heif import HeicPhoto
 from adapters.rendering.inspection import CUSTOMER_PHOTO, ImageLimits, check_bytes, check_size, too_many_pixels
@@ -42,9 +43,6 @@ PNG_COMPRESSION: Final = 3
 """With all filters: 24 megapixels of a photo take 1.5 s and 29 MB, at level 6 3.6 s and 28 MB."""
 MAX_LOSSLESS: Final = 20_000_000
 """Bytes of a PNG that is kept; a larger one becomes a JPEG, or is refused if it is transparent."""
-
-pyvips.block_untrusted_set(True)  # loaders that libvips itself would not give to strangers
-pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would hold on to pictures
 
 _STRICT: Final = {"access": "sequential", "fail_on": "error"}
 """Truncated files and broken ones are refused; what libjpeg merely grumbles about (odd bytes between segments) is common."""

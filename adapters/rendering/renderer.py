@@ -1,41 +1,43 @@
-"""The file that is printed: the approved picture, scaled to the shell, and nothing else.
+"""The file that is printed: the approved picture scaled to the shell, or a design document drawn for it, and nothing else.
 
-Approved equals printed only if the same picture always gives the same bytes. So nothing that could differ gets in: metadata,
+Approved equals printed only if the same input always gives the same bytes. So nothing that could differ gets in: metadata,
 time stamps and colour profiles are left behind, and the pixels go onto a new canvas.
 """
 
 import asyncio
+import platform
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from types import TracebackType
 from typing import Final, Self
 
 import PIL
-from PIL import Image, ImageCms, PngImagePlugin, features
+import pyvips
+from PIL import Image, ImageCms
 
+from adapters.rendering.composition import compose
+from adapters.rendering.engine import vips_version
+from adapters.rendering.fonts import fonts_version
 from adapters.rendering.inspection import FINAL_IMAGE, ImageLimits, decode_image, upright
+from adapters.rendering.png import encode_png
+from adapters.rendering.preview import preview_of
 from models.artwork import RenderedImage, RenderRequest, fits, print_size, sha256_of
+from models.design import ComposedDesign, ComposeRequest, DesignDocument
 from models.errors import OrderRefused, RefusalCode
 
-REVISION: Final = 1
+REVISION: Final = 2
 """Raised with every change of this package that changes a print file's bytes."""
-
-PNG_COMPRESSION: Final = 4
-"""zlib level. A photo of 1390 × 2833 px takes 0.5 s and 4.0 MB at level 3, 0.6 s and 3.7 MB at 4, 2.2 s and 3.7 MB at 6."""
 
 _PAPER: Final = "white"
 """What shows through a transparent design: the print is made on white."""
 
-_MM_PER_INCH: Final = 25.4
-_SRGB_CHUNK: Final = b"\x00"
-"""Rendering intent *perceptual*; with this chunk a PNG needs no embedded profile."""
 
+class PrintRenderer:
+    """Renders in threads of its own; use as a context manager. Fits the ports `Renderer` and `DesignRenderer`.
 
-class PillowRenderer:
-    """Renders in threads of its own; use as a context manager.
-
-    Threads and not processes, because Pillow lets go of the interpreter while it decodes, scales and compresses: with two
+    Threads and not processes, because both libraries let go of the interpreter while they decode, scale and compress: with two
     renders under way the event loop's delay stays in the milliseconds, and no picture is copied between processes.
     """
 
@@ -46,13 +48,15 @@ class PillowRenderer:
 
     @property
     def version(self) -> str:
-        """Name what decides the output's bytes: our own revision, Pillow and the deflate library inside its wheel."""
-        deflate = features.version("zlib_ng") or f"zlib-{features.version('zlib')}"
-        return f"{REVISION}/pillow-{PIL.__version__}/deflate-{deflate}"
+        """Name what decides the output's bytes: our own revision, the libraries with all that is in their wheels, and the fonts.
+
+        Also the processor, because two of them may round a pixel's value differently.
+        """
+        return f"{REVISION}/vips-{vips_version()}/pillow-{PIL.__version__}/{fonts_version()}/{platform.machine()}"
 
     @property
     def cpu_seconds(self) -> float:
-        """Return the processor time that all finished renders took together."""
+        """Return the processor time that all finished calls of `render` took together."""
         return self._cpu_seconds
 
     async def render(self, data: bytes, request: RenderRequest) -> RenderedImage:
@@ -66,6 +70,14 @@ class PillowRenderer:
         self._cpu_seconds += cpu_seconds
         return rendered
 
+    async def compose(self, document: DesignDocument, request: ComposeRequest, pictures: Mapping[str, bytes]) -> ComposedDesign:
+        """Return a document as print file and preview. `pictures` has the bytes of all that it names.
+
+        Raises `OrderRefused` for a design or a picture that cannot be printed well, `ValueError` as `render`.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _compose, document, request, pictures, self.version)
+
     def close(self) -> None:
         """Wait for the renders under way; those that have not begun are cancelled."""
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -77,8 +89,29 @@ class PillowRenderer:
         self.close()
 
 
+def _compose(document: DesignDocument, request: ComposeRequest, pictures: Mapping[str, bytes], version: str) -> ComposedDesign:
+    composition = compose(document, request, pictures)
+    pixels = composition.pixels
+    data = encode_png(pixels, width_mm=request.width_mm, height_mm=request.height_mm)
+    preview = preview_of(pixels)
+    return ComposedDesign(
+        data=data,
+        sha256=sha256_of(data),
+        width=pixels.width,
+        height=pixels.height,
+        preview=preview.data,
+        preview_width=preview.width,
+        preview_height=preview.height,
+        renderer_version=version,
+        warnings=composition.warnings,
+    )
+
+
 def _render(data: bytes, request: RenderRequest, limits: ImageLimits, version: str) -> tuple[RenderedImage, float]:
-    """Return the print file and the processor seconds of this thread that it took."""
+    """Return the print file and the processor seconds that it took.
+
+    Compressing is counted by the clock: it is the work of one thread, which belongs to libvips and cannot be asked.
+    """
     started = time.thread_time()
     size = print_size(request.width_mm, request.height_mm)
     picture = upright(decode_image(data, limits=limits))
@@ -92,10 +125,12 @@ def _render(data: bytes, request: RenderRequest, limits: ImageLimits, version: s
     printed = _on_paper(picture)
     if printed.size != size:
         printed = printed.resize(size, Image.Resampling.LANCZOS)
-    png = _png(printed, request)
     width, height = size
+    pixels = pyvips.Image.new_from_memory(printed.tobytes(), width, height, 3, "uchar").copy(interpretation="srgb")
+    drawn, encoding = time.thread_time(), time.perf_counter()
+    png = encode_png(pixels, width_mm=request.width_mm, height_mm=request.height_mm)
     rendered = RenderedImage(data=png, sha256=sha256_of(png), width=width, height=height, renderer_version=version)
-    return rendered, time.thread_time() - started
+    return rendered, drawn - started + time.perf_counter() - encoding
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:
@@ -123,12 +158,3 @@ def _in_srgb(pixels: Image.Image, source: Image.Image) -> Image.Image:
     except (ImageCms.PyCMSError, OSError, ValueError):
         return pixels
     return converted or pixels
-
-
-def _png(image: Image.Image, request: RenderRequest) -> bytes:
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add(b"sRGB", _SRGB_CHUNK)
-    dpi = (image.width / request.width_mm * _MM_PER_INCH, image.height / request.height_mm * _MM_PER_INCH)
-    file = BytesIO()
-    image.save(file, "PNG", compress_level=PNG_COMPRESSION, dpi=dpi, pnginfo=chunks)
-    return file.getvalue()

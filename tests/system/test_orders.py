@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.rendering.renderer import PillowRenderer
+from adapters.rendering.renderer import PrintRenderer
 from models.artwork import RenderRequest, print_size
 from models.order import OrderStatus
 from tests.system.case import Case
@@ -45,7 +45,7 @@ async def printed(case: Case) -> dict[str, Any]:
 
 async def rendered_hash(data: bytes) -> str:
     """The hash of the print file that must come of a design."""
-    with PillowRenderer(workers=1) as renderer:
+    with PrintRenderer(workers=1) as renderer:
         print_file = await renderer.render(data, RenderRequest(width_mm=IPHONE_15_PRO[0], height_mm=IPHONE_15_PRO[1]))
     return hashlib.sha256(print_file.data).hexdigest()
 

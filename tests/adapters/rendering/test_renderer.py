@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat, PngImagePlugin
 
 from adapters.rendering import renderer as module
-from adapters.rendering.renderer import PillowRenderer
+from adapters.rendering.renderer import PrintRenderer
 from models.artwork import RATIO_TOLERANCE, RenderedImage, RenderRequest, sha256_of
 from models.errors import OrderRefused, RefusalCode
 
@@ -26,8 +26,8 @@ SHELL = RenderRequest(width_mm=70.0, height_mm=140.0)
 
 
 @pytest.fixture
-def renderer() -> Iterator[PillowRenderer]:
-    with PillowRenderer(workers=1) as renderer:
+def renderer() -> Iterator[PrintRenderer]:
+    with PrintRenderer(workers=1) as renderer:
         yield renderer
 
 
@@ -64,7 +64,7 @@ class TestSize:
     )
     async def test_every_shell_gets_1390_pixels_across_and_its_own_height(
         self,
-        renderer: PillowRenderer,
+        renderer: PrintRenderer,
         design: Image.Image,
         encode: Encode,
         width_mm: float,
@@ -77,7 +77,7 @@ class TestSize:
         assert opened(printed.data).size == size
 
     async def test_the_file_says_how_large_it_is_in_millimetres(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode
     ):
         printed = opened((await renderer.render(encode(design, "PNG"), SHELL)).data)
         across, down = (pixels / dpi * 25.4 for pixels, dpi in zip(printed.size, printed.info["dpi"], strict=True))
@@ -85,7 +85,7 @@ class TestSize:
         assert down == pytest.approx(SHELL.height_mm, abs=0.01)
 
     async def test_a_picture_just_within_the_tolerance_is_stretched_and_one_beyond_it_is_refused(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode
     ):
         edge = int(2000 * (1 + RATIO_TOLERANCE))
         assert (await renderer.render(encode(design.resize((1000, edge - 1)), "PNG"), SHELL)).height == 2780
@@ -95,7 +95,7 @@ class TestSize:
         assert refused.value.facts["print_height"] == 2780
 
     async def test_a_shell_that_no_phone_has_is_never_rendered(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode
     ):
         with pytest.raises(ValueError, match="no phone case"):
             await renderer.render(encode(design, "PNG"), RenderRequest(width_mm=0.7, height_mm=1.4))
@@ -104,14 +104,14 @@ class TestSize:
 class TestPicture:
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
     async def test_what_was_approved_is_what_is_printed(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode, kind: str
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode, kind: str
     ):
         printed = opened((await renderer.render(encode(design, kind), SHELL)).data)
         assert printed.mode == "RGB"
         assert difference(printed, design.resize(printed.size)) < 2
 
     async def test_a_picture_of_the_exact_size_keeps_every_pixel(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode
     ):
         exact = design.resize((1390, 2780))
         printed = opened((await renderer.render(encode(exact, "PNG"), SHELL)).data)
@@ -119,7 +119,7 @@ class TestPicture:
 
     @pytest.mark.parametrize(("kind", "orientation"), [*(("JPEG", turn) for turn in range(1, 9)), ("PNG", 6), ("WEBP", 6)])
     async def test_a_photo_taken_sideways_is_printed_upright(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode, kind: str, orientation: int
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode, kind: str, orientation: int
     ):
         turned_by_camera = {
             2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -137,25 +137,25 @@ class TestPicture:
         assert difference(printed, design.resize(printed.size)) < 2
 
     @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-    async def test_what_is_transparent_shows_white_paper(self, renderer: PillowRenderer, encode: Encode, mode: str):
+    async def test_what_is_transparent_shows_white_paper(self, renderer: PrintRenderer, encode: Encode, mode: str):
         clear = Image.new("RGBA", (1390, 2780), (0, 0, 0, 0))
         clear.paste((0, 0, 0, 255), (0, 0, 1390, 1390))
         printed = opened((await renderer.render(encode(clear.convert(mode), "PNG"), SHELL)).data)
         assert printed.getpixel((700, 100)) == (0, 0, 0)
         assert printed.getpixel((700, 2700)) == (255, 255, 255)
 
-    async def test_half_transparent_is_mixed_with_white(self, renderer: PillowRenderer, encode: Encode):
+    async def test_half_transparent_is_mixed_with_white(self, renderer: PrintRenderer, encode: Encode):
         veil = Image.new("RGBA", (1390, 2780), (255, 0, 0, 128))
         printed = opened((await renderer.render(encode(veil, "PNG"), SHELL)).data)
         assert printed.getpixel((5, 5)) == (255, 127, 127)
 
-    async def test_sixteen_bit_grey_keeps_its_middle(self, renderer: PillowRenderer, encode: Encode):
+    async def test_sixteen_bit_grey_keeps_its_middle(self, renderer: PrintRenderer, encode: Encode):
         grey = Image.new("I;16", (1390, 2780), 0x8000)
         printed = opened((await renderer.render(encode(grey, "PNG"), SHELL)).data)
         assert printed.getpixel((5, 5)) == (128, 128, 128)
 
     async def test_a_colour_profile_is_applied_and_left_behind(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode
     ):
         swapped = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
         red, green = swapped.index(b"rXYZ"), swapped.index(b"gXYZ")
@@ -170,12 +170,12 @@ class TestPicture:
 
     @pytest.mark.parametrize("profile", [b"not a profile", b"\x00" * 200])
     async def test_a_broken_profile_is_ignored_as_browsers_do(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode, profile: bytes
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode, profile: bytes
     ):
         plain = await renderer.render(encode(design, "PNG"), SHELL)
         assert (await renderer.render(encode(design, "PNG", icc_profile=profile), SHELL)).data == plain.data
 
-    async def test_what_is_no_picture_is_refused(self, renderer: PillowRenderer):
+    async def test_what_is_no_picture_is_refused(self, renderer: PrintRenderer):
         with pytest.raises(OrderRefused) as refused:
             await renderer.render(b"picture", SHELL)
         assert refused.value.code is RefusalCode.BAD_IMAGE
@@ -183,7 +183,7 @@ class TestPicture:
 
 class TestBytes:
     async def test_the_same_picture_gives_the_same_bytes_and_their_hash(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode
     ):
         first = await renderer.render(encode(design, "PNG"), SHELL)
         second = await renderer.render(encode(design, "PNG"), SHELL)
@@ -191,7 +191,7 @@ class TestBytes:
         assert first.sha256 == sha256_of(first.data)
         assert first.renderer_version == renderer.version
 
-    async def test_nothing_but_the_pixels_decides_the_bytes(self, renderer: PillowRenderer, design: Image.Image, encode: Encode):
+    async def test_nothing_but_the_pixels_decides_the_bytes(self, renderer: PrintRenderer, design: Image.Image, encode: Encode):
         remarks = PngImagePlugin.PngInfo()
         remarks.add_text("Author", "somebody")
         remarks.add(b"tIME", b"\x07\xea\x01\x01\x00\x00\x00")
@@ -202,24 +202,24 @@ class TestBytes:
         assert (await renderer.render(talkative, SHELL)).data == plain.data
 
     async def test_the_file_holds_size_colours_resolution_and_pixels_only(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode
     ):
         data = (await renderer.render(encode(design, "JPEG"), SHELL)).data
         kinds = chunks_of(data)
         assert list(dict.fromkeys(kinds)) == [b"IHDR", b"sRGB", b"pHYs", b"IDAT", b"IEND"]
 
     async def test_another_process_makes_the_same_bytes(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode, tmp_path: Path
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode, tmp_path: Path
     ):
         source = tmp_path / "design.jpg"
         source.write_bytes(encode(design, "JPEG"))
         script = (
             "import asyncio, pathlib, sys\n"
-            "from adapters.rendering.renderer import PillowRenderer\n"
+            "from adapters.rendering.renderer import PrintRenderer\n"
             "from models.artwork import RenderRequest\n"
             "async def main():\n"
             "    data = pathlib.Path(sys.argv[1]).read_bytes()\n"
-            "    with PillowRenderer() as renderer:\n"
+            "    with PrintRenderer() as renderer:\n"
             f"        done = await renderer.render(data, RenderRequest(width_mm={SHELL.width_mm}, height_mm={SHELL.height_mm}))\n"
             "    print(done.sha256)\n"
             "asyncio.run(main())\n"
@@ -236,13 +236,13 @@ class TestBytes:
         )
         assert elsewhere.stdout.strip() == here
 
-    def test_the_version_names_the_library_whose_change_would_change_the_bytes(self, renderer: PillowRenderer):
+    def test_the_version_names_the_library_whose_change_would_change_the_bytes(self, renderer: PrintRenderer):
         assert f"pillow-{PIL.__version__}" in renderer.version
 
 
 class TestEventLoop:
     async def test_the_event_loop_goes_on_while_a_picture_is_rendered(
-        self, renderer: PillowRenderer, design: Image.Image, encode: Encode, monkeypatch: pytest.MonkeyPatch
+        self, renderer: PrintRenderer, design: Image.Image, encode: Encode, monkeypatch: pytest.MonkeyPatch
     ):
         go_on = threading.Event()
         render = module._render
@@ -257,7 +257,7 @@ class TestEventLoop:
         go_on.set()
         assert (await task).height == 2780
 
-    async def test_processor_time_is_counted(self, renderer: PillowRenderer, design: Image.Image, encode: Encode):
+    async def test_processor_time_is_counted(self, renderer: PrintRenderer, design: Image.Image, encode: Encode):
         assert renderer.cpu_seconds == 0
         await renderer.render(encode(design, "PNG"), SHELL)
         first = renderer.cpu_seconds
@@ -266,7 +266,7 @@ class TestEventLoop:
         assert renderer.cpu_seconds > first
 
 
-async def test_these_pixels_were_agreed_upon(renderer: PillowRenderer, design: Image.Image, encode: Encode):
+async def test_these_pixels_were_agreed_upon(renderer: PrintRenderer, design: Image.Image, encode: Encode):
     """One render, pinned. When this fails and Pillow's version (part of ours) did not change, raise our own revision."""
     printed = await renderer.render(encode(design, "PNG"), SHELL)
     pixels = hashlib.sha256(opened(printed.data).tobytes()).hexdigest()
