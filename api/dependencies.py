@@ -24,7 +24,7 @@ from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
 from api.print_links import PrintLinks as PrintLinksService
 from api.services import Services
-from api.upload_slots import UploadSlots
+from api.upload_slots import LARGEST, UploadSlots
 from models.inbox import NewMessage
 
 
@@ -89,7 +89,7 @@ def _client(request: Request, services: _Services) -> str:
 
 async def _wish(request: Request, services: _Services) -> tuple[Wish, str | None]:
     """Take a request for an AI picture in; its slot is free again, and its bytes are gone, before the AI is waited for."""
-    async with services.upload_slots.one():
+    async with services.upload_slots.one(_announced(request)):
         form = await services.upload_slots.received(generation_form(request))
         wish = await services.generations.accept(form, client=services.pseudonyms.client(request.scope))
         return wish, form.order_id
@@ -135,8 +135,14 @@ async def _stripe_event(request: Request, services: _Services) -> NewMessage:
     return await services.stripe_events.read(request)
 
 
-async def _upload_slot(services: _Services) -> AsyncIterator[UploadSlots]:
-    async with services.upload_slots.one():
+def _announced(request: Request) -> int:
+    """Return how large a body says that it is: more of it than that is never read."""
+    size = request.headers.get("Content-Length", "")
+    return min(int(size), LARGEST) if size.isdecimal() else LARGEST
+
+
+async def _upload_slot(request: Request, services: _Services) -> AsyncIterator[UploadSlots]:
+    async with services.upload_slots.one(_announced(request)):
         yield services.upload_slots
 
 
@@ -145,7 +151,7 @@ _Slot = Annotated[UploadSlots, Depends(_upload_slot)]
 
 
 async def _final_image(request: Request, slot: _Slot) -> FinalImageForm:
-    return await slot.received(final_image_form(request))
+    return await slot.received(final_image_form(request, slot.unpacked))
 
 
 async def _photo(request: Request, slot: _Slot) -> bytes:
