@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
+from adapters.postgres.decorations import PostgresDecorations
 from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.engine import Database
 from adapters.postgres.inbox_writer import PostgresInboxWriter
@@ -28,7 +29,7 @@ from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
 from api.designed_orders import DesignedOrders
-from api.designs import Designs, NoDecorations
+from api.designs import Designs
 from api.end_user_links import EndUserLinks
 from api.health import DATABASE, Health, fresh_stock
 from api.middleware.body_limit import BodyLimit
@@ -43,11 +44,12 @@ from api.pictures import Pictures, PictureStore, UploadLinks
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
 from api.render_client import RenderClient
-from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, webhooks
+from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, stickers, webhooks
 from api.routers import designs as design_routes
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
+from api.stickers import Stickers
 from api.stripe_events import StripeEvents
 from api.upload_slots import UploadSlots
 from config.codec import EncryptedPayloadCodec
@@ -69,7 +71,7 @@ PHOTO_LIMIT = 11_000_000
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
-_ROUTERS = (docs, health, catalog, images, design_routes, checkout, order_routes, webhooks, manufacturer, partner, gone)
+_ROUTERS = (docs, health, catalog, stickers, images, design_routes, checkout, order_routes, webhooks, manufacturer, partner, gone)
 
 
 def utc_now() -> datetime:
@@ -153,10 +155,11 @@ def build_services(
     order_client = OrderClient(client, task_queue=task_queue)
     orders = PostgresOrders(database)
     partner_orders = PostgresPartnerOrders(database)
+    decorations = PostgresDecorations(database)
     designs = Designs(
         RenderClient(client, task_queue=task_queue),
         PostgresDesigns(database),
-        NoDecorations(),
+        decorations,
         links,
         wait=settings.artwork.render_wait,
         clock=clock,
@@ -188,6 +191,7 @@ def build_services(
         partner_access=PartnerAccess(settings.manufacturer.partner_keys),
         partner_orders=partner_orders,
         print_links=PrintLinks(links, clock=clock),
+        stickers=Stickers(decorations, store, public_base_url=settings.image_link.public_base_url, clock=clock),
         health=Health(
             {
                 DATABASE: database.ping,

@@ -16,6 +16,7 @@ from api.partner_access import PartnerAccess
 from api.pictures import Pictures, UploadLinks
 from api.ports import InboxWriter, Orders, PartnerOrders
 from api.print_links import PrintLinks
+from api.stickers import Stickers
 from api.stripe_events import StripeEvents
 from api.upload_slots import UploadSlots
 
@@ -42,4 +43,5 @@ class Services:
     partner_access: PartnerAccess
     partner_orders: PartnerOrders
     print_links: PrintLinks
+    stickers: Stickers
     health: Health

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from models.artwork import StoredImage
-from models.base import Contract
+from models.base import Contract, Sha256
 from models.catalog import match_name
 
 FOLDER = "stickers"
@@ -62,6 +62,7 @@ class Decoration(Contract):
         picture: As it is printed.
         highres: The same pixels as WebP, to be shown large.
         thumbnail: Small, to be chosen from.
+        source: What it was made of and how; the same again is not made anew.
     """
 
     kind: DecorationKind
@@ -70,6 +71,7 @@ class Decoration(Contract):
     picture: StoredImage
     highres: StoredImage
     thumbnail: StoredImage
+    source: Sha256
     display_order: Annotated[int, Field(ge=0)]
     is_active: bool = True
 

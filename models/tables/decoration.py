@@ -50,6 +50,7 @@ class Decoration(Base):
     Attributes:
         key: Pack and number, reduced to what identifies them (`models.decoration.decoration_key`).
         picture: A `StoredImage`, as are the two smaller ones.
+        source: Hash of the file that it was made of, and of the way it was made.
         changed_at: When it was imported in its present form.
     """
 
@@ -62,6 +63,7 @@ class Decoration(Base):
     picture: Mapped[dict[str, Any]]
     highres: Mapped[dict[str, Any]]
     thumbnail: Mapped[dict[str, Any]]
+    source: Mapped[str]
     display_order: Mapped[int]
     is_active: Mapped[bool]
     changed_at: Mapped[datetime]

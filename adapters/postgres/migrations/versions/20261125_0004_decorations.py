@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("picture", postgresql.JSONB(), nullable=False),
         sa.Column("highres", postgresql.JSONB(), nullable=False),
         sa.Column("thumbnail", postgresql.JSONB(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.Column("display_order", sa.Integer(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
