@@ -20,7 +20,7 @@ class PostgresDecorations:
         self._database = database
 
     async def find_decorations(self, names: Collection[str]) -> dict[str, StoredImage]:
-        """Find the pictures of stickers and backgrounds that are offered, by names in any spelling; the answer spells them alike."""
+        """Find the pictures of stickers and backgrounds that are offered, by names in any spelling; the answer keeps it."""
         keys = {name: key for name in names if (key := _key(name)) is not None}
         found = {one.key: one.picture for one in await self._read(_rows().where(Row.key.in_(keys.values()), Row.is_active))}
         return {name: found[key] for name, key in keys.items() if key in found}

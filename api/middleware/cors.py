@@ -13,8 +13,8 @@ _DAY = "86400"
 
 
 class Cors:
-    """The storefront may send credentials. A picture may be read by any page, without credentials: its link is the secret, or it is
-    a sticker and none.
+    """The storefront may send credentials. A picture may be read by any page, without credentials: its link is the secret, and
+    stickers are everybody's.
 
     The picture's header is there even when nobody asked for it: a browser that has shown a picture takes it out of its cache
     when the same picture is drawn on a canvas, and a cached answer without the header taints the canvas.
