@@ -24,6 +24,7 @@ from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
 from api.print_links import PrintLinks as PrintLinksService
 from api.services import Services
+from api.stickers import Stickers as StickersService
 from api.upload_slots import LARGEST, UploadSlots
 from models.inbox import NewMessage
 
@@ -127,6 +128,10 @@ def _perhaps_partner(services: _Services, given: _Given) -> str | None:
     return services.partner_access.find(given.credentials if given else None)
 
 
+def _stickers(services: _Services) -> StickersService:
+    return services.stickers
+
+
 def _health(services: _Services) -> HealthService:
     return services.health
 
@@ -184,6 +189,7 @@ Partner = Annotated[str, Depends(_partner)]
 """What our log calls the partner who asks: a handler that names it answers nobody without a good key."""
 PerhapsPartner = Annotated[str | None, Depends(_perhaps_partner)]
 """The same, and None for a stranger, who is told less."""
+Stickers = Annotated[StickersService, Depends(_stickers)]
 Health = Annotated[HealthService, Depends(_health)]
 FinalImageUpload = Annotated[FinalImageForm, Depends(_final_image)]
 PhotoUpload = Annotated[bytes, Depends(_photo)]

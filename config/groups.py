@@ -254,6 +254,8 @@ class ApiSettings(Group):
     """New vending sessions, per address."""
     rate_partner: Rate = "6000/minute"
     """The manufacturer's questions, per address: its server asks for all machines."""
+    rate_stickers: Rate = "3000/minute"
+    """Pictures of stickers and backgrounds, per address: a screen asks for a hundred, and a shop's Wi-Fi is one address."""
     body_limit: Count = 1_000_000
     """Bytes; uploads have a limit of their own."""
     upload_limit: Count = 20_000_000
