@@ -62,7 +62,9 @@ async def test_forty_stickers_and_twenty_texts_are_drawn(renderer: PrintRenderer
 @pytest.mark.parametrize("zoom", [0.1, 10.0])
 @pytest.mark.parametrize("fit", Fit)
 async def test_the_ends_of_every_range_are_drawn(renderer: PrintRenderer, rotation: float, zoom: float, fit: Fit):
-    photo = PhotoLayer(photo="a", fit=fit, zoom=zoom, rotation=rotation, offset_x=2 if zoom > 1 else 0, offset_y=-2 if zoom > 1 else 0)
+    photo = PhotoLayer(
+        photo="a", fit=fit, zoom=zoom, rotation=rotation, offset_x=2 if zoom > 1 else 0, offset_y=-2 if zoom > 1 else 0
+    )
     design = DesignDocument(template_id="classic", photos=(photo,), texts=(TextLayer(text="Hi"),))
     composed = await renderer.compose(design, SHELL, {"a": flat("navy", (4000, 6000))})
     assert Image.open(BytesIO(composed.data)).size == SIZE
