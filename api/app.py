@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
+from adapters.postgres.decorations import PostgresDecorations
 from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.engine import Database
 from adapters.postgres.generations import PostgresGenerations
@@ -31,7 +32,7 @@ from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
 from api.designed_orders import DesignedOrders
-from api.designs import Designs, NoDecorations
+from api.designs import Designs
 from api.end_user_links import EndUserLinks
 from api.generation_client import GenerationClient
 from api.generations import Generations
@@ -49,11 +50,12 @@ from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
 from api.pseudonyms import Pseudonyms
 from api.render_client import RenderClient
-from api.routers import catalog, checkout, docs, generations, gone, health, images, manufacturer, partner, webhooks
+from api.routers import catalog, checkout, docs, generations, gone, health, images, manufacturer, partner, stickers, webhooks
 from api.routers import designs as design_routes
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
+from api.stickers import Stickers
 from api.stripe_events import StripeEvents
 from api.upload_slots import UploadSlots
 from config.codec import EncryptedPayloadCodec
@@ -79,6 +81,7 @@ _ROUTERS = (
     docs,
     health,
     catalog,
+    stickers,
     images,
     generations,
     design_routes,
@@ -174,10 +177,11 @@ def build_services(
     order_client = OrderClient(client, task_queue=task_queue)
     orders = PostgresOrders(database)
     partner_orders = PostgresPartnerOrders(database)
+    decorations = PostgresDecorations(database)
     designs = Designs(
         RenderClient(client, task_queue=task_queue),
         PostgresDesigns(database),
-        NoDecorations(),
+        decorations,
         links,
         wait=settings.artwork.render_wait,
         clock=clock,
@@ -227,6 +231,7 @@ def build_services(
         partner_access=PartnerAccess(settings.manufacturer.partner_keys),
         partner_orders=partner_orders,
         print_links=PrintLinks(links, clock=clock),
+        stickers=Stickers(decorations, store, public_base_url=settings.image_link.public_base_url, clock=clock),
         health=Health(
             {
                 DATABASE: database.ping,

@@ -24,7 +24,8 @@ from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
 from api.print_links import PrintLinks as PrintLinksService
 from api.services import Services
-from api.upload_slots import UploadSlots
+from api.stickers import Stickers as StickersService
+from api.upload_slots import LARGEST, UploadSlots
 from models.inbox import NewMessage
 
 
@@ -89,7 +90,7 @@ def _client(request: Request, services: _Services) -> str:
 
 async def _wish(request: Request, services: _Services) -> tuple[Wish, str | None]:
     """Take a request for an AI picture in; its slot is free again, and its bytes are gone, before the AI is waited for."""
-    async with services.upload_slots.one():
+    async with services.upload_slots.one(_announced(request)):
         form = await services.upload_slots.received(generation_form(request))
         wish = await services.generations.accept(form, client=services.pseudonyms.client(request.scope))
         return wish, form.order_id
@@ -127,6 +128,10 @@ def _perhaps_partner(services: _Services, given: _Given) -> str | None:
     return services.partner_access.find(given.credentials if given else None)
 
 
+def _stickers(services: _Services) -> StickersService:
+    return services.stickers
+
+
 def _health(services: _Services) -> HealthService:
     return services.health
 
@@ -135,8 +140,14 @@ async def _stripe_event(request: Request, services: _Services) -> NewMessage:
     return await services.stripe_events.read(request)
 
 
-async def _upload_slot(services: _Services) -> AsyncIterator[UploadSlots]:
-    async with services.upload_slots.one():
+def _announced(request: Request) -> int:
+    """Return how large a body says that it is: more of it than that is never read."""
+    size = request.headers.get("Content-Length", "")
+    return min(int(size), LARGEST) if size.isdecimal() else LARGEST
+
+
+async def _upload_slot(request: Request, services: _Services) -> AsyncIterator[UploadSlots]:
+    async with services.upload_slots.one(_announced(request)):
         yield services.upload_slots
 
 
@@ -145,7 +156,7 @@ _Slot = Annotated[UploadSlots, Depends(_upload_slot)]
 
 
 async def _final_image(request: Request, slot: _Slot) -> FinalImageForm:
-    return await slot.received(final_image_form(request))
+    return await slot.received(final_image_form(request, slot.unpacked))
 
 
 async def _photo(request: Request, slot: _Slot) -> bytes:
@@ -178,6 +189,7 @@ Partner = Annotated[str, Depends(_partner)]
 """What our log calls the partner who asks: a handler that names it answers nobody without a good key."""
 PerhapsPartner = Annotated[str | None, Depends(_perhaps_partner)]
 """The same, and None for a stranger, who is told less."""
+Stickers = Annotated[StickersService, Depends(_stickers)]
 Health = Annotated[HealthService, Depends(_health)]
 FinalImageUpload = Annotated[FinalImageForm, Depends(_final_image)]
 PhotoUpload = Annotated[bytes, Depends(_photo)]

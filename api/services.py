@@ -18,6 +18,7 @@ from api.pictures import Pictures, UploadLinks
 from api.ports import InboxWriter, Orders, PartnerOrders, Styles
 from api.print_links import PrintLinks
 from api.pseudonyms import Pseudonyms
+from api.stickers import Stickers
 from api.stripe_events import StripeEvents
 from api.upload_slots import UploadSlots
 
@@ -47,4 +48,5 @@ class Services:
     partner_access: PartnerAccess
     partner_orders: PartnerOrders
     print_links: PrintLinks
+    stickers: Stickers
     health: Health

@@ -169,7 +169,8 @@ class GeminiSettings(Group):
     api_key: SecretStr
     """API key"""
     base_url: WebAddress = "https://generativelanguage.googleapis.com"
-    model: str = "gemini-3-pro-image-preview"
+    model: str = "gemini-3-pro-image"
+    """Nano Banana Pro; its `-preview` was switched off in June 2026."""
     image_size: Literal["1K", "2K", "4K"] = "2K"
     """Longest side of what is made; a print file is 1390 px wide and about 2900 px high."""
     timeout: Duration = timedelta(seconds=90)
@@ -253,6 +254,8 @@ class ApiSettings(Group):
     """New vending sessions, per address."""
     rate_partner: Rate = "6000/minute"
     """The manufacturer's questions, per address: its server asks for all machines."""
+    rate_stickers: Rate = "3000/minute"
+    """Pictures of stickers and backgrounds, per address: a screen asks for a hundred, and a shop's Wi-Fi is one address."""
     body_limit: Count = 1_000_000
     """Bytes; uploads have a limit of their own."""
     upload_limit: Count = 20_000_000

@@ -85,6 +85,7 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     )
     await together(
         refill(ports),
+        supervisor.run(Command(name="stickers", argv=python("-m", "adapters.stickers"), env=env)),
         supervisor.start(api(ports, env, reload=options.reload)),
         supervisor.start(worker(ports, env, reload=options.reload)),
     )

@@ -12,7 +12,7 @@ import structlog
 from google.genai import types
 from PIL import Image, UnidentifiedImageError
 
-from models.errors import GenerationRefused, NoPicture
+from models.errors import GenerationRefused, NoPicture, ProviderRejected
 from models.generation import ImageAnswer
 
 log = structlog.get_logger(__name__)
@@ -32,12 +32,14 @@ REFUSALS: Final = {
     "JAILBREAK": ANOTHER_PHOTO,
     "MODEL_ARMOR": ANOTHER_PHOTO,
     "ESCALATION": ANOTHER_PHOTO,
-    "PUP_LIMITED_DISABLED": ANOTHER_PHOTO,
     "RECITATION": LIKE_ANOTHER,
     "IMAGE_RECITATION": LIKE_ANOTHER,
     "LANGUAGE": "Our picture maker does not understand these words. Please write them in English, or choose a style.",
 }
 """The same photo and words would be refused again, so nobody is asked again; what each tells the customer."""
+
+OUR_ACCOUNT: Final = frozenset({"PUP_LIMITED_DISABLED"})
+"""Gemini has shut us out: no photo helps, and an operator must know."""
 
 NOT_THIS_TIME: Final = frozenset(
     {
@@ -66,7 +68,8 @@ _REMARK: Final = 300
 def picture_of(answer: types.GenerateContentResponse, *, model: str) -> ImageAnswer:
     """Return the last picture in an answer: earlier ones are the model's drafts.
 
-    Raises `GenerationRefused`, and `NoPicture` for everything else without a picture that can be used.
+    Raises `GenerationRefused`, `ProviderRejected` when we are shut out, and `NoPicture` for everything else that has no picture
+    which can be used.
     """
     if not answer.candidates:
         raise _blocked(answer)
@@ -78,6 +81,8 @@ def picture_of(answer: types.GenerateContentResponse, *, model: str) -> ImageAns
     log.info("gemini made no picture", reason=reason, said=_words(candidate)[:_REMARK])
     if reason in REFUSALS:
         raise GenerationRefused(REFUSALS[reason], provider=PROVIDER, code=reason)
+    if reason in OUR_ACCOUNT:
+        raise ProviderRejected(f"gemini does not work for our account ({reason})", provider=PROVIDER, code=reason)
     raise NoPicture(f"gemini answered without a picture ({reason})", provider=PROVIDER, code=reason)
 
 

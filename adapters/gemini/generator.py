@@ -29,6 +29,8 @@ RATIOS: Final = {
 }
 """What the image models can make (https://ai.google.dev/gemini-api/docs/image-generation); drawing cuts off the rest."""
 
+CONNECT_TIMEOUT_S: Final = 5.0
+
 PHOTO_SIDE: Final = 1536
 """Pixels of the longer side of the photo that is sent: the model looks at less, and each request carries it."""
 PHOTO_QUALITY: Final = 90
@@ -90,8 +92,9 @@ async def connect(settings: GeminiSettings) -> AsyncIterator[GeminiGenerator]:
     """Open the client; one for each process, because it holds the connections."""
     timeout = settings.timeout.total_seconds()
     # Our own client, because the SDK's default one sends a request again by itself when a connection breaks, and pays twice.
-    async with httpx.AsyncClient(timeout=timeout) as http:
+    async with httpx.AsyncClient(event_hooks={"request": [_limit_waiting]}) as http:
         client = genai.Client(
+            vertexai=False,
             api_key=settings.api_key.get_secret_value(),
             http_options=types.HttpOptions(
                 base_url=settings.base_url,
@@ -104,6 +107,12 @@ async def connect(settings: GeminiSettings) -> AsyncIterator[GeminiGenerator]:
             yield GeminiGenerator(client, settings)
         finally:
             client.close()
+
+
+async def _limit_waiting(request: httpx.Request) -> None:
+    """Limit how long a connection may take to stand, which tells "never asked" from "not answered"; the SDK cannot say it."""
+    waiting = dict.fromkeys(("connect", "pool"), CONNECT_TIMEOUT_S)
+    request.extensions["timeout"] = {**request.extensions.get("timeout", {}), **waiting}
 
 
 def _as_sent(data: bytes, media_type: str) -> bytes:

@@ -75,7 +75,7 @@ class PromptBook:
 
     @classmethod
     def open(cls, *, trademark_styles: bool = True) -> Self:
-        """Read the prompts; without `trademark_styles` those whose names somebody may own are not offered."""
+        """Read the prompts; without `trademark_styles` nothing is offered whose name somebody may own, nor any team."""
         return cls(PromptFile.read(), trademark_styles=trademark_styles)
 
     @property
@@ -101,6 +101,8 @@ class PromptBook:
         resolved = {template.parameter: style.name if style else asked}
         for name, is_taken in ((TEXT, template.takes_text), (TEAM, template.takes_team)):
             if is_taken and (value := _plain(str(parameters.get(name) or ""))):
+                if name == TEAM and not self._with_trademarks:
+                    raise self._no_teams(template)
                 resolved[name] = value
         return resolved
 
@@ -110,7 +112,7 @@ class PromptBook:
         known = self.resolve(template_id, style)
         chosen = self._find(template, known[template.parameter])
         words = known[template.parameter]
-        look = chosen.text if chosen else template.own_words.format(label=words.title(), words=_quoted(words))
+        look = chosen.text if chosen else template.own_words.format(label=_quoted(words.title()), words=_quoted(words))
         if TEAM in known:
             look += template.team_words.format(team=_quoted(known[TEAM]))
         exception = self._file.optional_text.format(text=_quoted(known[TEXT])) if TEXT in known else ""
@@ -138,6 +140,14 @@ class PromptBook:
     def _is_hidden(self, template: TemplatePrompts, name: str) -> bool:
         """Whether a customer's own words are the name of a style that is switched off."""
         return any(match_name(style.name) == match_name(name) for style in template.styles)
+
+    def _no_teams(self, template: TemplatePrompts) -> OrderRefused:
+        known = ", ".join(style.name for style in self._offered(template))
+        return OrderRefused(
+            f"Pictures with the name of a team are not offered. Without it, please choose one of: {known}.",
+            code=RefusalCode.UNKNOWN_STYLE,
+            facts={"known": known},
+        )
 
     def _unknown(self, template: TemplatePrompts, asked: str) -> OrderRefused:
         known = ", ".join(style.name for style in self._offered(template))

@@ -1,7 +1,7 @@
 """Photos are read by a process of their own: their decoders are C, and their authors are strangers.
 
 A photo that makes a decoder crash, hang or ask for all memory ends that process and is refused; nothing else notices. The next
-photo gets a new process. One at a time, so that memory is bounded: by 400 MB for this process, whatever is sent.
+photo gets a new process. One at a time, so that memory is bounded: by 450 MB for this process, whatever is sent.
 """
 
 import asyncio

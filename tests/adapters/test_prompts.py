@@ -130,3 +130,23 @@ def test_what_customers_write_stays_inside_of_its_quotation(text: str):
     written = prompt.removeprefix(f"{before}“").removesuffix(f"”{after}")
     assert len(written) <= 80
     assert not set(written) & set('"“”{}<>\n\\')
+
+
+@given(st.text(max_size=400))
+def test_a_look_in_the_customers_own_words_stays_inside_of_its_quotation(text: str):
+    """Also in the line that opens the prompt, which is the strongest one."""
+    written = PromptBook.open().prompt("retro-remix", {"keyword": f"x{text}"}).text
+    plain = PromptBook.open().prompt("retro-remix", {"keyword": "x"}).text
+
+    parts = re.split("[“”]", written)
+    assert parts[::2] == re.split("[“”]", plain)[::2]
+    assert len(parts) == 5
+
+
+def test_no_team_is_named_where_names_that_somebody_may_own_are_switched_off():
+    book = PromptBook.open(trademark_styles=False)
+
+    assert book.resolve("footy-fan", {"style": "wave"}) == {"style": "wave"}
+    with pytest.raises(OrderRefused, match="team") as caught:
+        book.resolve("footy-fan", {"style": "wave", "team": "Leeds"})
+    assert caught.value.code is RefusalCode.UNKNOWN_STYLE

@@ -15,7 +15,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.uploads import PostgresUploads
 from api.pictures import Pictures
 from api.services import Services
-from api.upload_slots import UploadSlots
+from api.upload_slots import LARGEST, UploadSlots
 from models.artwork import PictureKind, sha256_of
 from models.errors import OrderRefused, ProviderUnavailable, RefusalCode
 from tests.adapters.rendering.photo_corpus import encoded, exif, portrait, sample
@@ -129,7 +129,7 @@ def services_of(app: FastAPI) -> Services:
 
 
 def give_slots(app: FastAPI, **changes: object) -> None:
-    slots = UploadSlots(**{"at_once": 1, **changes})  # type: ignore[arg-type]
+    slots = UploadSlots(**{"at_once": LARGEST, **changes})  # type: ignore[arg-type]
     object.__setattr__(services_of(app), "upload_slots", slots)
 
 

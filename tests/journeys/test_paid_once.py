@@ -1,6 +1,5 @@
 """`kill -9` of the worker between the AI's answer and its own report: the picture was paid for once, and the customer gets it."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -11,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.postgres.engine import Database
 from dev.guard import ROOT
 from dev.process import python
 from tests.journeys.playing import eventually, tell
-from tests.system.atelier import Atelier, atelier
+from tests.system.atelier import GENERATE, Atelier, atelier
 from tests.system.conftest import shop_database_url, shop_template  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
@@ -45,14 +43,12 @@ async def test_a_worker_that_is_killed_with_the_answer_stored_has_paid_for_the_o
     """The bucket has the answer and does not confirm it, so the worker certainly has not reported it when it dies."""
     log = tmp_path / "worker.log"
     async with atelier(shop_database_url, temporal_address, tmp_path, ARTWORK_GENERATE_WAIT="1s") as house:
-        house.painter.hand.clear()
+        await house.gemini.fault(GENERATE, "slow", delay_s=3)
         with worker(house, log) as victim:
-            asked = await house.generate()
+            asked = await house.ask()
             assert asked.status_code == 202, asked.text
-            async with asyncio.timeout(60):
-                await house.painter.begun.wait()
+            assert await house.paid() == 0, "the answer came before the bucket was told not to confirm it"
             await house.s3.fault("PUT", "answer_lost", delay_s=PATIENCE)
-            house.painter.hand.set()
             await eventually(lambda: _is_stored(house), "the answer is in the bucket", within=30)
             victim.send_signal(signal.SIGKILL)
             victim.wait()
@@ -65,22 +61,16 @@ async def test_a_worker_that_is_killed_with_the_answer_stored_has_paid_for_the_o
         assert answer.status_code == 200, answer.text + log.read_text()[-4_000:]
         shown = await house.browser.get(answer.json()["public_url"])
         assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
-        assert (house.painter.asked, house.painter.paid) == (1, 1)
-        cost = await _cost(house.database, answer.json()["filename"])
+        paid, cost = await house.paid(), await house.cost_of(answer.json()["filename"])
+        assert paid == 1
         assert cost == house.settings.artwork.price
         tell(
             killed="worker, with the answer stored and not reported",
             picture_after_s=round(time.monotonic() - killed_at, 1),
-            paid_generations=house.painter.paid,
+            paid_generations=paid,
             cost_pence=cost,
         )
 
 
 async def _is_stored(house: Atelier) -> bool:
     return bool(house.answers())
-
-
-async def _cost(database: Database, name: str) -> int:
-    async with database.connect() as connection:
-        found = await connection.exec_driver_sql("SELECT cost FROM generations WHERE picture_name = $1", (name,))
-        return int(found.scalar_one())

@@ -1,24 +1,17 @@
-"""Where AI pictures are made: the API, Temporal, the database and the object store are real, and so is every byte to Gemini.
-
-Gemini itself is a painter who does as it is told by a test and counts what was paid for.
-"""
+"""Where AI pictures are made: API, Temporal, database and sockets are real; Gemini and the object store are emulated."""
 
 import asyncio
-import base64
 import io
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from PIL import Image
+from sqlalchemy import text
 from temporalio.client import Client
 
 from adapters.postgres.engine import Database
@@ -26,6 +19,8 @@ from api.app import create_app
 from config.settings import Settings, load_settings
 from config.temporal import connect
 from dev.emulators import s3
+from dev.emulators.gemini.app import create_app as create_gemini
+from dev.emulators.gemini.settings import GeminiEmulatorSettings
 from dev.emulators.remote import Remote
 from dev.emulators.s3 import S3EmulatorSettings
 from dev.emulators.serving import serving
@@ -34,74 +29,15 @@ from dev.world import Ports, environment
 from tests.system.running import new_namespace
 
 WISH = {"template_id": "retro-remix", "style_params": '{"keyword": "80s Neon"}'}
-REFUSED: dict[str, Any] = {
-    "candidates": [{"finishReason": "IMAGE_SAFETY", "content": {"parts": [{"text": "I would rather not."}]}}]
-}
-WORDS_ONLY: dict[str, Any] = {"candidates": [{"finishReason": "NO_IMAGE", "content": {"parts": [{"text": "Here it is!"}]}}]}
+GENERATE = "generate_content"
+"""What the emulated Gemini calls the one thing that it can be asked for."""
 
 
-def picture(size: tuple[int, int] = (768, 1376)) -> bytes:
-    """A picture that nobody else has."""
+def photo() -> bytes:
+    """A photo that nobody else has."""
     file = io.BytesIO()
-    Image.new("RGB", size, f"#{uuid4().hex[:6]}").save(file, "PNG")
+    Image.new("RGB", (640, 800), f"#{uuid4().hex[:6]}").save(file, "PNG")
     return file.getvalue()
-
-
-def painted() -> dict[str, Any]:
-    data = base64.b64encode(picture()).decode()
-    part = {"inlineData": {"mimeType": "image/png", "data": data}}
-    return {"candidates": [{"finishReason": "STOP", "content": {"role": "model", "parts": [part]}}], "modelVersion": "painter-1"}
-
-
-@dataclass
-class Painter:
-    """Answers as Gemini does: what it was told to next, and otherwise with a picture.
-
-    Attributes:
-        paid: How many answers were given; a quota's refusal is none.
-        hand: Cleared, it paints nothing until it is set.
-    """
-
-    paid: int = 0
-    asked: int = 0
-    next: deque[dict[str, Any] | Response] = field(default_factory=deque)
-    hand: asyncio.Event = field(default_factory=asyncio.Event)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def app(self) -> FastAPI:
-        app = FastAPI()
-        app.add_api_route("/{version}/models/{call:path}", self.answer, methods=["POST"])
-        return app
-
-    async def answer(self, version: str, call: str, request: Request) -> Response:
-        body = await request.json()
-        assert call.endswith(":generateContent"), call
-        assert body["generationConfig"]["responseModalities"] == ["TEXT", "IMAGE"]
-        self.asked += 1
-        self.begun.set()
-        await self.hand.wait()
-        answer = self.next.popleft() if self.next else painted()
-        if isinstance(answer, Response):
-            return answer
-        self.paid += 1
-        return JSONResponse(answer)
-
-    def refuse_for_now(self, seconds: float) -> None:
-        """Be over quota once."""
-        details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{seconds}s"}]
-        error = {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "quota", "details": details}
-        self.next.append(JSONResponse({"error": error}, status_code=429))
-
-    def lose_an_answer(self) -> None:
-        """Be paid, and break the line before the answer is through."""
-        self.next.append(Broken())
-
-
-class Broken(Response):
-    """Closes the connection in the middle of the body."""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
 
 
 @dataclass
@@ -113,13 +49,19 @@ class Atelier:
     client: Client
     database: Database
     browser: httpx.AsyncClient
-    painter: Painter
+    gemini: Remote
     s3: Remote
     bucket: Path
 
-    async def generate(self, photo: bytes | None = None, **fields: str) -> httpx.Response:
-        files = {"image": ("photo.png", photo or picture((640, 800)), "image/png")}
-        return await self.browser.post("/api/images/generate", data={**WISH, **fields}, files=files)
+    async def generate(self, data: bytes | None = None) -> httpx.Response:
+        """Have a picture made, however long it takes."""
+        answer = await self.ask(data)
+        return await self.until_there(answer.json()["status_url"]) if answer.status_code == 202 else answer
+
+    async def ask(self, data: bytes | None = None) -> httpx.Response:
+        """What the storefront sends."""
+        files = {"image": ("photo.png", data or photo(), "image/png")}
+        return await self.browser.post("/api/images/generate", data=WISH, files=files)
 
     async def until_there(self, status_url: str, *, within: float = 30) -> httpx.Response:
         """Ask at the address that a 202 named, as a customer's page does."""
@@ -134,12 +76,21 @@ class Atelier:
         """The AI's answers that are in the bucket, whole."""
         return [path for path in (self.bucket / "answers").rglob("*") if path.is_file()] if self.bucket.exists() else []
 
+    async def paid(self) -> int:
+        """How many answers Gemini would charge for."""
+        return len(await self.gemini.ledger(GENERATE))
+
+    async def cost_of(self, name: str) -> int:
+        """What the row says that a picture has cost."""
+        async with self.database.connect() as connection:
+            statement = text("SELECT cost FROM generations WHERE picture_name = :name")
+            return int((await connection.execute(statement, {"name": name})).scalar_one())
+
     async def calm(self) -> None:
-        self.painter.next.clear()
-        self.painter.hand.set()
-        self.painter.begun.clear()
-        self.painter.paid = self.painter.asked = 0
-        await self.s3.clear_faults()
+        """As a test wants to find it."""
+        await self.gemini.reset()
+        for emulator in (self.gemini, self.s3):
+            await emulator.clear_faults()
 
 
 @asynccontextmanager
@@ -148,7 +99,6 @@ async def atelier(database_url: str, temporal_address: str, folder: Path, **vari
     namespace = f"atelier-{uuid4().hex[:12]}"
     async with AsyncExitStack() as stack:
         await new_namespace(temporal_address, namespace)
-        painter = Painter()
         ports = {name: free_port() for name in ("api", "stripe", "manufacturer", "temporal_ui")}
         env = environment(Ports(**ports), database_url)
         store = S3EmulatorSettings(
@@ -158,11 +108,14 @@ async def atelier(database_url: str, temporal_address: str, folder: Path, **vari
             secret_key=env["STORAGE_SECRET_ACCESS_KEY"],
         )
         s3_url = await stack.enter_async_context(serving(s3.create_app(store)))
+        gemini = GeminiEmulatorSettings(api_key=env["GEMINI_API_KEY"])
+        gemini_url = await stack.enter_async_context(serving(create_gemini(gemini)))
         env |= {
             "TEMPORAL_ADDRESS": temporal_address,
             "TEMPORAL_NAMESPACE": namespace,
             "STORAGE_ENDPOINT_URL": s3_url,
-            "GEMINI_BASE_URL": await stack.enter_async_context(serving(painter.app())),
+            "GEMINI_BASE_URL": gemini_url,
+            "GEMINI_IMAGE_SIZE": "1K",
             "API_RATE_DEFAULT": "10000/minute",
             "API_RATE_GENERATE": "10000/minute",
             **variables,
@@ -177,11 +130,10 @@ async def atelier(database_url: str, temporal_address: str, folder: Path, **vari
             client=await connect(settings.temporal),
             database=database,
             browser=await stack.enter_async_context(httpx.AsyncClient(base_url=api, timeout=90, trust_env=False)),
-            painter=painter,
+            gemini=await stack.enter_async_context(Remote(gemini_url)),
             s3=await stack.enter_async_context(Remote(s3_url)),
             bucket=store.folder / env["STORAGE_BUCKET"],
         )
-        await one.calm()
         yield one
 
 

@@ -6,10 +6,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
 
 from adapters.postgres.engine import Database
-from tests.system.atelier import REFUSED, WORDS_ONLY, Atelier, atelier, picture
+from tests.system.atelier import GENERATE, Atelier, atelier, photo
 from worker import build_workers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,7 +23,7 @@ async def house(
     """Everything, with a worker in this process."""
     folder = tmp_path_factory.mktemp("atelier")
     async with (
-        atelier(shop_database_url, temporal_address, folder, ARTWORK_GENERATE_WAIT="10s") as house,
+        atelier(shop_database_url, temporal_address, folder, ARTWORK_GENERATE_WAIT="2s") as house,
         AsyncExitStack() as stack,
     ):
         worker = house.settings.worker.model_copy(update={"task_queues": QUEUES})
@@ -43,12 +42,6 @@ async def studio(house: Atelier) -> AsyncIterator[Atelier]:
     await house.calm()
 
 
-async def cost_of(studio: Atelier, name: str) -> int:
-    async with studio.database.connect() as connection:
-        found = await connection.execute(text("SELECT cost FROM generations WHERE picture_name = :name"), {"name": name})
-        return int(found.scalar_one())
-
-
 async def test_a_picture_is_made_and_its_link_shows_it(studio: Atelier) -> None:
     answer = await studio.generate()
 
@@ -57,51 +50,51 @@ async def test_a_picture_is_made_and_its_link_shows_it(studio: Atelier) -> None:
     shown = await studio.browser.get(body["public_url"])
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
     assert body["style_params"] == {"keyword": "80s Neon"}
-    assert (studio.painter.paid, await cost_of(studio, body["filename"])) == (1, studio.settings.artwork.price)
+    assert (await studio.paid(), await studio.cost_of(body["filename"])) == (1, studio.settings.artwork.price)
 
 
 async def test_a_refusal_is_422_and_nobody_is_asked_again(studio: Atelier) -> None:
-    studio.painter.next.append(REFUSED)
+    await studio.gemini.fault(GENERATE, "refused", detail={"reason": "IMAGE_SAFETY", "text": "I would rather not."})
     answer = await studio.generate()
 
     assert (answer.status_code, answer.json()["code"]) == (422, "generation_refused")
     assert "choose another" in answer.json()["detail"]
-    assert studio.painter.asked == 1
+    assert await studio.paid() == 1
 
 
 async def test_a_quota_is_waited_out(studio: Atelier) -> None:
-    studio.painter.refuse_for_now(0.3)
+    await studio.gemini.fault(GENERATE, "quota", detail={"seconds": 0.3})
     answer = await studio.generate()
 
     assert answer.status_code == 200
-    assert (studio.painter.asked, studio.painter.paid) == (2, 1)
+    assert await studio.paid() == 1
 
 
 async def test_words_without_a_picture_are_paid_for_and_another_answer_is_asked_for(studio: Atelier) -> None:
-    studio.painter.next.append(WORDS_ONLY)
+    await studio.gemini.fault(GENERATE, "text_only")
     answer = await studio.generate()
 
     assert answer.status_code == 200
-    assert studio.painter.paid == 2
-    assert await cost_of(studio, answer.json()["filename"]) == 2 * studio.settings.artwork.price
+    assert await studio.paid() == 2
+    assert await studio.cost_of(answer.json()["filename"]) == 2 * studio.settings.artwork.price
 
 
 async def test_an_answer_that_breaks_off_is_counted_as_paid_and_asked_for_again(studio: Atelier) -> None:
-    studio.painter.lose_an_answer()
+    await studio.gemini.fault(GENERATE, "answer_lost")
     answer = await studio.generate()
 
     assert answer.status_code == 200
-    assert studio.painter.asked == 2
-    assert await cost_of(studio, answer.json()["filename"]) == 2 * studio.settings.artwork.price
+    assert await studio.paid() == 2
+    assert await studio.cost_of(answer.json()["filename"]) == 2 * studio.settings.artwork.price
 
 
 async def test_the_same_wish_twice_at_once_is_paid_once(studio: Atelier) -> None:
-    photo = picture((640, 800))
-    answers = await asyncio.gather(*(studio.generate(photo) for _ in range(4)))
+    same = photo()
+    answers = await asyncio.gather(*(studio.generate(same) for _ in range(4)))
 
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["filename"] for answer in answers}) == 1
-    assert studio.painter.paid == 1
+    assert await studio.paid() == 1
 
 
 async def test_an_answer_whose_storing_was_not_confirmed_is_not_paid_for_again(studio: Atelier) -> None:
@@ -110,4 +103,24 @@ async def test_an_answer_whose_storing_was_not_confirmed_is_not_paid_for_again(s
     answer = await studio.generate()
 
     assert answer.status_code == 200
-    assert (studio.painter.paid, await cost_of(studio, answer.json()["filename"])) == (1, studio.settings.artwork.price)
+    assert (await studio.paid(), await studio.cost_of(answer.json()["filename"])) == (1, studio.settings.artwork.price)
+
+
+async def test_an_answer_that_is_no_picture_is_paid_for_and_another_one_is_asked_for(studio: Atelier) -> None:
+    await studio.gemini.fault(GENERATE, "malformed")
+    answer = await studio.generate()
+
+    assert answer.status_code == 200
+    assert (await studio.paid(), await studio.cost_of(answer.json()["filename"])) == (2, 2 * studio.settings.artwork.price)
+
+
+async def test_what_takes_longer_than_a_request_waits_is_there_later(studio: Atelier) -> None:
+    same = photo()
+    await studio.gemini.fault(GENERATE, "slow", delay_s=2.5)
+    asked = await studio.ask(same)
+    answer = await studio.until_there(asked.json()["status_url"])
+    again = await studio.generate(same)
+
+    assert (asked.status_code, answer.status_code) == (202, 200)
+    assert answer.json()["filename"] == again.json()["filename"]
+    assert await studio.paid() == 1

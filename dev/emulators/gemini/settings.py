@@ -17,6 +17,6 @@ class GeminiEmulatorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     api_key: str = "gemini-key-of-the-emulator"
-    models: tuple[str, ...] = ("gemini-3-pro-image-preview", "gemini-2.5-flash-image")
+    models: tuple[str, ...] = ("gemini-3-pro-image", "gemini-2.5-flash-image")
     sizeless: tuple[str, ...] = ("gemini-2.5-flash-image",)
     state_file: Path | None = None

@@ -1,17 +1,25 @@
+import contextlib
+import socket
 from datetime import timedelta
 from io import BytesIO
 
 import pytest
-from google.genai import types
+from google.genai import errors, types
 from PIL import Image
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from adapters.gemini.answers import ANOTHER_PHOTO, LIKE_ANOTHER, NOT_THIS_TIME, REFUSALS
+from adapters.gemini.answers import ANOTHER_PHOTO, LIKE_ANOTHER, NOT_THIS_TIME, OUR_ACCOUNT, REFUSALS
+from adapters.gemini.errors import DAILY_QUOTA, UNTIL_TOMORROW, translate
 from adapters.gemini.generator import GeminiGenerator, connect, nearest_ratio
 from adapters.prompts.book import PromptBook
 from config.groups import GeminiSettings
 from dev.emulators.gemini.app import BLOCKED, MALFORMED, OPERATION, QUOTA, REFUSED, TEXT_ONLY
 from dev.emulators.remote import Remote
+from dev.emulators.serving import serving
 from models.errors import GenerationRefused, NoPicture, OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from models.generation import ImagePrompt
 
@@ -34,7 +42,7 @@ async def test_a_photo_comes_back_as_a_picture_in_the_style_and_the_nearest_rati
 
     with Image.open(BytesIO(answer.data)) as picture:
         assert (picture.format, picture.size) == ("JPEG", (768, 1376))
-    assert (answer.media_type, answer.model) == ("image/jpeg", "gemini-3-pro-image-preview")
+    assert (answer.media_type, answer.model) == ("image/jpeg", "gemini-3-pro-image")
     (paid,) = await gemini.ledger(OPERATION)
     assert (paid["look"], paid["aspect_ratio"], paid["image_size"], paid["has_photo"]) == ("Neon night", "9:16", "1K", True)
 
@@ -67,7 +75,7 @@ def test_every_word_for_the_end_of_an_answer_has_a_meaning():
     """A new one in the SDK must be sorted by a person: asking again costs money, not asking again costs the customer."""
     words = {reason.value for reason in types.FinishReason}
 
-    assert words - set(REFUSALS) - NOT_THIS_TIME == set()
+    assert words - set(REFUSALS) - NOT_THIS_TIME - OUR_ACCOUNT == set()
     assert set(REFUSALS) & NOT_THIS_TIME == set()
 
 
@@ -201,3 +209,77 @@ async def test_a_photo_that_they_cannot_read_is_the_customers_to_change(generato
 
     with pytest.raises(GenerationRefused, match=ANOTHER_PHOTO):
         await generator.generate(prompt())
+
+
+async def test_an_account_that_is_shut_out_is_no_matter_of_the_photo(generator: GeminiGenerator, gemini: Remote):
+    """Otherwise every customer would be told to choose another photo, and no operator anything."""
+    await gemini.fault(OPERATION, REFUSED, detail={"reason": "PUP_LIMITED_DISABLED"})
+
+    with pytest.raises(ProviderRejected, match="our account"):
+        await generator.generate(prompt())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid value at 'generation_config.image_config.aspect_ratio'",
+        "Invalid JSON payload received. Unknown name \"imageSize\" at 'generation_config.image_config': Cannot find field.",
+        "Invalid image size: 8K. Supported are 1K, 2K, 4K.",
+    ],
+)
+def test_a_field_of_ours_that_is_wrong_is_not_the_customers_photo(message: str):
+    body = {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}
+
+    assert type(translate(errors.ClientError(400, body))) is ProviderRejected
+
+
+def test_a_quota_of_a_day_is_not_waited_for():
+    """Gemini hints at seconds for it, too; each try would be refused again while the customer waits."""
+    violation = {"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}
+    details = [
+        {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]},
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17s"},
+    ]
+    body = {"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED", "details": details}}
+
+    limited = translate(errors.ClientError(429, body))
+
+    assert isinstance(limited, ProviderUnavailable)
+    assert (limited.code, limited.retry_after) == (DAILY_QUOTA, UNTIL_TOMORROW)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>a proxy's page</html>",
+        b'{"candidates": [{"content": {"parts": [{"inlineData": {"mimeType": "image/png", "data": "%%%"}}]}}]}',
+        b'{"candidates": [{"content": {"parts": [{"inlineD',
+    ],
+)
+async def test_an_answer_that_cannot_be_read_is_counted_as_paid(settings: GeminiSettings, body: bytes):
+    """As an unknown exception it would be tried again without end, and be paid for each time."""
+
+    async def answer(_: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    paths = Starlette(routes=[Route("/{path:path}", answer, methods=["POST"])])
+    async with serving(paths) as url, connect(settings.model_copy(update={"base_url": url})) as generator:
+        with pytest.raises(NoPicture) as caught:
+            await generator.generate(prompt(photo=None))
+
+    assert caught.value.code == "UNREADABLE"
+
+
+async def test_a_connection_that_never_stands_was_never_asked(settings: GeminiSettings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("adapters.gemini.generator.CONNECT_TIMEOUT_S", 0.05)
+    with socket.socket() as full, contextlib.ExitStack() as callers:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        async with connect(settings.model_copy(update={"base_url": url, "timeout": timedelta(seconds=5)})) as generator:
+            with pytest.raises(ProviderUnavailable):
+                await generator.generate(prompt(photo=None))

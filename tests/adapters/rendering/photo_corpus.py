@@ -1,7 +1,7 @@
 """Photos as strangers send them: good ones of every kind, each with what must become of it, and bad ones with the reason.
 
 All show the same: a portrait of 240 × 320 px with a colour in each quarter, so that turns, flips and wrong colours are seen.
-Everything is made here but HEIC, for which no encoder is installed: `samples/` holds a few kilobytes of it.
+Everything is made here but HEIC, for which no encoder is installed: `heic/` holds a few kilobytes of it.
 """
 
 import struct
@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 
 from models.errors import RefusalCode
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parent / "heic"
 WIDTH, HEIGHT = 240, 320
 RED, LIME, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 QUARTERS = (RED, LIME, BLUE, WHITE)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +16,18 @@ from adapters.rendering.photos import normalize_photo
 from models.errors import OrderRefused, ProviderUnavailable, RefusalCode
 from tests.adapters.rendering.photo_corpus import encoded, portrait, sample, vips
 
-PEAK = 400 * 1024 * 1024
+PEAK = 450_000_000
 """Bytes of memory that the process may ever fill, whatever it is sent."""
 
 
 def child(code: str) -> tuple[str, ...]:
     """A process that answers by other rules than ours."""
     return (sys.executable, "-c", f"import os, sys, time, struct\n{code}")
+
+
+def reader_of(parent: psutil.Process) -> psutil.Process:
+    (reader,) = [child for child in parent.children() if "adapters.rendering.photo_child" in child.cmdline()]
+    return reader
 
 
 async def refusal(process: PhotoProcess, data: bytes) -> OrderRefused:
@@ -105,7 +109,7 @@ async def test_the_process_has_none_of_our_secrets(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("STRIPE_API_KEY", "sk_test_example")
     async with PhotoProcess() as process:
         await process.normalize(encoded(portrait(), "JPEG"))
-        (reader,) = psutil.Process().children()
+        reader = reader_of(psutil.Process())
 
         assert not {name for name in reader.environ() if name.startswith(("STRIPE", "GEMINI", "STORAGE", "DATABASE", "TEMPORAL"))}
 
@@ -140,15 +144,13 @@ def _transparent_webp() -> bytes:
     return bytes(vips(Image.new("RGBA", (5000, 5000), (10, 200, 90, 30))).webpsave_buffer(lossless=True, effort=0))
 
 
-@pytest.mark.parametrize(
-    "photo", [pytest.param(lambda: sample("large"), id="HEIC of 50 megapixels"), _progressive_ink, _transparent_webp]
-)
-async def test_the_worst_photos_that_are_taken_fill_less_memory_than_is_set_aside(photo: Callable[[], bytes]):
+async def test_the_worst_photos_that_are_taken_fill_less_memory_than_is_set_aside():
     async with PhotoProcess() as process:
-        kept = await process.normalize(photo())
-        (reader,) = psutil.Process().children()
+        for data in (sample("large"), _progressive_ink(), _transparent_webp()):
+            kept = await process.normalize(data)
+            assert kept.image.width * kept.image.height == pytest.approx(25_000_000, rel=0.001)
+        reader = reader_of(psutil.Process())
         status = Path(f"/proc/{reader.pid}/status").read_text(encoding="ascii")
 
     peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-    assert kept.image.width * kept.image.height == pytest.approx(25_000_000, rel=0.001)
-    assert 100 * 1024 * 1024 < peak < PEAK
+    assert 200 * 1024 * 1024 < peak < PEAK
