@@ -20,7 +20,7 @@ COLORS: Final = ("#ef4444", "#3b82f6", "#22c55e", "#eab308")
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     """Return the file of an image."""
     file = BytesIO()
-    image.save(file, kind, **options)
+    image.save(file, kind, **({"compress_level": 1} if kind == "PNG" else {}), **options)
     return file.getvalue()
 
 
@@ -79,7 +79,7 @@ def sample_pictures() -> dict[str, bytes]:
 
 def sample_document(template_id: str) -> DesignDocument:
     """Return a document with all that a template can hold: moved, turned and small photos, stickers, texts, a background."""
-    changes = (
+    changes: tuple[dict[str, object], ...] = (
         {},
         {"rotation": 12.0, "zoom": 1.2},
         {"fit": Fit.CONTAIN, "rotation": 90.0},
@@ -94,5 +94,7 @@ def sample_document(template_id: str) -> DesignDocument:
             StickerLayer(sticker=STICKER, x=0.75, y=0.3, width=0.3, rotation=25.0),
             StickerLayer(photo="photo-0.jpg", x=0.25, y=0.55, width=0.2),
         ),
-        texts=(TextLayer(text=f"{template_id}\nÄß 😀", font="pacifico", color="#ffffff", size=0.1, x=0.5, y=0.82, rotation=-8.0),),
+        texts=(
+            TextLayer(text=f"{template_id}\nÄß 😀", font="pacifico", color="#ffffff", size=0.1, x=0.5, y=0.82, rotation=-8.0),
+        ),
     )

@@ -56,9 +56,7 @@ def test_every_template_has_its_golden_image():
 
 
 @pytest.mark.parametrize("template_id", TEMPLATES)
-async def test_a_template_is_drawn_as_it_was_agreed_upon(
-    renderer: PrintRenderer, pictures: dict[str, bytes], template_id: str
-):
+async def test_a_template_is_drawn_as_it_was_agreed_upon(renderer: PrintRenderer, pictures: dict[str, bytes], template_id: str):
     """When this fails, look at the picture; if it is meant, raise REVISION and run tests/adapters/rendering/record_golden.py."""
     composed = await drawn(renderer, template_id, pictures)
     assert {"print": composed.sha256, "preview": sha256_of(composed.preview)} == DIGESTS[template_id]
