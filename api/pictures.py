@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ import structlog
 from adapters.links import Audience, Grant, LinkMalformed, LinkRefused, LinkUnsigned, SignedImageLinks, new_file_name
 from adapters.r2 import StoredObject
 from adapters.rendering.data_url import parse_data_url
-from adapters.rendering.inspection import inspect_image
+from adapters.rendering.paper import inspect_final_image
 from adapters.rendering.photos import normalize_photo
 from api.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from api.ports import PartnerOrders, Uploads
@@ -79,7 +78,7 @@ class Pictures:
         """
         async with self._seats:
             data = await asyncio.to_thread(parse_data_url, data_url)
-            image = await asyncio.to_thread(partial(inspect_image, data))
+            image = await asyncio.to_thread(inspect_final_image, data)
         await self._store.put(image.key, data, media_type=image.media_type)
         now = self._clock()
         upload = Upload(name=new_file_name(image.media_type), template_id=template_id, image=image, created_at=now)

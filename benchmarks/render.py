@@ -158,7 +158,7 @@ def _middle(costs: Sequence[Cost]) -> Cost:
 
 def show(found: dict[str, dict[str, Cost]], console: Console) -> None:
     """Print the table."""
-    table = new_table("print file", "who", "ms", "processor ms", "peak MiB", "MB", "× floor", "× Pillow")
+    table = new_table("one print file", "template", "who", "ms", "processor ms", "peak MiB", "MB", "× floor", "× Pillow")
     for template, costs in found.items():
         for name, cost in costs.items():
             ratios = [f"{cost.ms / costs[other].ms:.2f}" for other in ("floor", "pillow")]
