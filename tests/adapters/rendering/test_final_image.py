@@ -36,7 +36,7 @@ def with_hole(part: float) -> Image.Image:
     ids=["white", "grey", "transparent", "half-transparent white"],
 )
 def test_a_design_of_which_nothing_would_be_seen_is_refused(image: Image.Image):
-    with pytest.raises(OrderRefused, match="arrived blank") as caught:
+    with pytest.raises(OrderRefused, match="arrived empty") as caught:
         inspect_final_image(png(image))
 
     assert caught.value.code is RefusalCode.BAD_IMAGE
