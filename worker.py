@@ -17,23 +17,28 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from activities.artwork import ArtworkActivities
+from activities.generation import GenerationActivities
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
 from activities.stock import StockActivities
+from adapters.gemini.generator import connect as image_generator
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
 from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.device_turns import PostgresDeviceTurns
 from adapters.postgres.engine import Database
+from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.notifications import listening
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.reference_book import PostgresReferenceBook
 from adapters.postgres.stock_book import PostgresStockBook
+from adapters.prompts.book import PromptBook
 from adapters.r2 import open_store
+from adapters.rendering.generated import GeneratedPictures
 from adapters.rendering.renderer import PrintRenderer
 from adapters.stripe.gateway import connect as stripe_gateway
 from api.delivery import INBOX_CHANNEL, InboxDrainer
@@ -43,14 +48,23 @@ from config.logging import configure_logging
 from config.settings import Settings, SettingsError, WorkerSettings, load_settings
 from config.telemetry import create_runtime
 from config.temporal import connect, limit_activities
-from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
+from workflows.design import DesignWorkflow
+from workflows.options import ARTWORK_TASK_QUEUE, GENERATION_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
 from workflows.render import RenderWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, RenderWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow]
+WORKFLOWS = [
+    OrderWorkflow,
+    RefundWorkflow,
+    DesignWorkflow,
+    RenderWorkflow,
+    StatusPoller,
+    StockSyncWorkflow,
+    BrandSyncWorkflow,
+]
 
 LINK_TIMEOUT = 30.0
 """Seconds for reading one print file back through the front door."""
@@ -93,9 +107,13 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     store = await stack.enter_async_context(open_store(settings.storage))
     renderer = stack.enter_context(PrintRenderer(workers=settings.worker.artwork_concurrency))
 
+    generator = await stack.enter_async_context(image_generator(settings.gemini))
+    prompts = PromptBook.open(trademark_styles=settings.artwork.trademark_styles)
+
     orders = OrderActivities(book)
     payment = PaymentActivities(gateway, book)
     artwork = ArtworkActivities(store, renderer, renderer, orders=book, designs=PostgresDesigns(database))
+    generation = GenerationActivities(store, generator, prompts, GeneratedPictures(), PostgresGenerations(database))
     links = SignedImageLinks.from_settings(settings.image_link, http)
     turns = PostgresDeviceTurns(settings.database)
     stack.push_async_callback(turns.close)
@@ -116,8 +134,11 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
             payment.void_payment,
             payment.request_refund,
             payment.read_refund,
+            generation.begin_generation,
+            generation.finish_generation,
         ],
         ARTWORK_TASK_QUEUE: [artwork.prepare_print_file, artwork.render_design],
+        GENERATION_TASK_QUEUE: [generation.generate_image],
         MANUFACTURER_TASK_QUEUE: [
             production.announce_payment,
             production.submit_order,
@@ -136,6 +157,7 @@ def _worker(client: Client, task_queue: str, activities: list[Callable[..., Any]
     concurrency = {
         ORDERS_TASK_QUEUE: settings.orders_concurrency,
         ARTWORK_TASK_QUEUE: settings.artwork_concurrency,
+        GENERATION_TASK_QUEUE: settings.generation_concurrency,
         MANUFACTURER_TASK_QUEUE: settings.manufacturer_concurrency,
     }
     return Worker(

@@ -126,6 +126,8 @@ class GenerationActivities:
         for pause in (*self._pauses, None):
             try:
                 await self._store.put(key, data, media_type=media_type)
+            except IntegrityBroken as conflict:
+                raise OutcomeUnknown("a try that was given up has kept its answer after all", provider="store") from conflict
             except ProviderUnavailable as outage:
                 if pause is None:
                     raise OutcomeUnknown(

@@ -15,22 +15,28 @@ from temporalio.service import RPCError
 
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
+from adapters.postgres.decorations import PostgresDecorations
 from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.engine import Database
+from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.orders import PostgresOrders
 from adapters.postgres.partner import PostgresPartnerOrders
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
+from adapters.prompts.book import PromptBook
 from adapters.r2 import open_store
+from adapters.rendering.photo_process import PhotoProcess
 from api import errors, openapi
 from api.checkout import Checkouts
 from api.claims import PaymentClaims
 from api.confirmation import Confirmations
 from api.designed_orders import DesignedOrders
-from api.designs import Designs, NoDecorations
+from api.designs import Designs
 from api.end_user_links import EndUserLinks
-from api.health import DATABASE, Health, fresh_stock
+from api.generation_client import GenerationClient
+from api.generations import Generations
+from api.health import DATABASE, Health, fresh_stock, unspent_artwork
 from api.middleware.body_limit import BodyLimit
 from api.middleware.context import RequestContext
 from api.middleware.cors import Cors
@@ -39,15 +45,17 @@ from api.middleware.rate_limit import RateLimit, RateLimits
 from api.middleware.security import SecurityHeaders
 from api.order_client import OrderClient
 from api.partner_access import PartnerAccess
-from api.pictures import Pictures, PictureStore, UploadLinks
+from api.pictures import PhotoReader, Pictures, PictureStore, UploadLinks
 from api.print_links import PrintLinks
 from api.problems import NOT_UNDERSTOOD, problems
+from api.pseudonyms import Pseudonyms
 from api.render_client import RenderClient
-from api.routers import catalog, checkout, docs, gone, health, images, manufacturer, partner, webhooks
+from api.routers import catalog, checkout, docs, generations, gone, health, images, manufacturer, partner, stickers, webhooks
 from api.routers import designs as design_routes
 from api.routers import orders as order_routes
 from api.routers.codec import CodecCORSMiddleware, codec_router
 from api.services import Services
+from api.stickers import Stickers
 from api.stripe_events import StripeEvents
 from api.upload_slots import UploadSlots
 from config.codec import EncryptedPayloadCodec
@@ -69,7 +77,21 @@ PHOTO_LIMIT = 11_000_000
 START_UP_PATIENCE = timedelta(seconds=3)
 """How long the start waits for Temporal; without it catalogue, uploads and webhooks work all the same."""
 
-_ROUTERS = (docs, health, catalog, images, design_routes, checkout, order_routes, webhooks, manufacturer, partner, gone)
+_ROUTERS = (
+    docs,
+    health,
+    catalog,
+    stickers,
+    images,
+    generations,
+    design_routes,
+    checkout,
+    order_routes,
+    webhooks,
+    manufacturer,
+    partner,
+    gone,
+)
 
 
 def utc_now() -> datetime:
@@ -136,7 +158,8 @@ async def connect_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
         client = await connect(settings.temporal, lazy=True)
         await warn_of_missing_attributes(client)
         links = SignedImageLinks.from_settings(settings.image_link, http)
-        yield build_services(settings, clock, database=database, client=client, store=store, links=links)
+        photos = await stack.enter_async_context(PhotoProcess())
+        yield build_services(settings, clock, database=database, client=client, store=store, links=links, photos=photos)
 
 
 def build_services(
@@ -147,33 +170,53 @@ def build_services(
     client: Client,
     store: PictureStore,
     links: SignedImageLinks,
+    photos: PhotoReader,
     task_queue: str = ORDERS_TASK_QUEUE,
 ) -> Services:
     """Plug the adapters into the ports; mypy checks the fit here."""
     order_client = OrderClient(client, task_queue=task_queue)
     orders = PostgresOrders(database)
     partner_orders = PostgresPartnerOrders(database)
+    decorations = PostgresDecorations(database)
     designs = Designs(
         RenderClient(client, task_queue=task_queue),
         PostgresDesigns(database),
-        NoDecorations(),
+        decorations,
         links,
         wait=settings.artwork.render_wait,
         clock=clock,
     )
     uploads = PostgresUploads(database)
+    pictures = Pictures(store, uploads, partner_orders, links, photos=photos, clock=clock)
+    records = PostgresGenerations(database)
+    pseudonyms = Pseudonyms(settings.image_link.keys, settings.api.trusted_proxies)
+    styles = PromptBook.open(trademark_styles=settings.artwork.trademark_styles)
+    generations = Generations(
+        GenerationClient(client, call_timeout=settings.api.update_wait, task_queue=task_queue),
+        records,
+        styles,
+        pictures,
+        pseudonyms,
+        artwork=settings.artwork,
+        clock=clock,
+    )
     return Services(
         clock=clock,
         storefront_url=settings.storefront.url,
         catalog=CatalogReader(database),
+        styles=styles,
         orders=orders,
         inbox=PostgresInboxWriter(database),
-        pictures=Pictures(store, uploads, partner_orders, links, clock=clock),
+        pictures=pictures,
         end_user_links=EndUserLinks(uploads, links, clock=clock),
         upload_links=UploadLinks(settings.image_link.public_base_url),
         designs=designs,
-        designed_orders=DesignedOrders(order_client, designs, api=settings.api, policy=settings.order.policy(), clock=clock),
+        designed_orders=DesignedOrders(
+            order_client, designs, generations, api=settings.api, policy=settings.order.policy(), clock=clock
+        ),
         upload_slots=UploadSlots(),
+        generations=generations,
+        pseudonyms=pseudonyms,
         checkouts=Checkouts(
             order_client,
             orders,
@@ -188,12 +231,14 @@ def build_services(
         partner_access=PartnerAccess(settings.manufacturer.partner_keys),
         partner_orders=partner_orders,
         print_links=PrintLinks(links, clock=clock),
+        stickers=Stickers(decorations, store, public_base_url=settings.image_link.public_base_url, clock=clock),
         health=Health(
             {
                 DATABASE: database.ping,
                 "temporal": client.service_client.check_health,
                 "object_store": store.probe,
                 "stock": fresh_stock(PostgresStockBook(database), clock, settings.stock.stale_after),
+                "artwork": unspent_artwork(records, clock, settings.artwork.policy()),
             },
         ),
     )
@@ -220,6 +265,7 @@ def _middleware(settings: Settings, limits: RateLimits) -> list[Middleware]:
     larger_bodies = {
         "/api/images/upload-final": large,
         "/api/photos": PHOTO_LIMIT,
+        "/api/images/generate": PHOTO_LIMIT,
         "/codec/decode": large,
         "/codec/encode": large,
     }

@@ -16,13 +16,16 @@ from api.confirmation import Confirmations as ConfirmationsService
 from api.designed_orders import DesignedOrders as DesignedOrdersService
 from api.designs import Designs as DesignsService
 from api.end_user_links import EndUserLinks as EndUserLinksService
-from api.forms import FinalImageForm, final_image_form, photo_form
+from api.forms import FinalImageForm, final_image_form, generation_form, photo_form
+from api.generations import Generations as GenerationsService
+from api.generations import Wish
 from api.health import Health as HealthService
 from api.pictures import Pictures as PicturesService
 from api.pictures import UploadLinks as UploadLinksService
 from api.print_links import PrintLinks as PrintLinksService
 from api.services import Services
-from api.upload_slots import UploadSlots
+from api.stickers import Stickers as StickersService
+from api.upload_slots import LARGEST, UploadSlots
 from models.inbox import NewMessage
 
 
@@ -43,6 +46,10 @@ def _storefront_url(services: _Services) -> str:
 
 def _catalog(services: _Services) -> CatalogReader:
     return services.catalog
+
+
+def _styles(services: _Services) -> ports.Styles:
+    return services.styles
 
 
 def _orders(services: _Services) -> ports.Orders:
@@ -71,6 +78,22 @@ def _designed_orders(services: _Services) -> DesignedOrdersService:
 
 def _end_user_links(services: _Services) -> EndUserLinksService:
     return services.end_user_links
+
+
+def _generations(services: _Services) -> GenerationsService:
+    return services.generations
+
+
+def _client(request: Request, services: _Services) -> str:
+    return services.pseudonyms.client(request.scope)
+
+
+async def _wish(request: Request, services: _Services) -> tuple[Wish, str | None]:
+    """Take a request for an AI picture in; its slot is free again, and its bytes are gone, before the AI is waited for."""
+    async with services.upload_slots.one(_announced(request)):
+        form = await services.upload_slots.received(generation_form(request))
+        wish = await services.generations.accept(form, client=services.pseudonyms.client(request.scope))
+        return wish, form.order_id
 
 
 def _checkouts(services: _Services) -> CheckoutsService:
@@ -105,6 +128,10 @@ def _perhaps_partner(services: _Services, given: _Given) -> str | None:
     return services.partner_access.find(given.credentials if given else None)
 
 
+def _stickers(services: _Services) -> StickersService:
+    return services.stickers
+
+
 def _health(services: _Services) -> HealthService:
     return services.health
 
@@ -113,8 +140,14 @@ async def _stripe_event(request: Request, services: _Services) -> NewMessage:
     return await services.stripe_events.read(request)
 
 
-async def _upload_slot(services: _Services) -> AsyncIterator[UploadSlots]:
-    async with services.upload_slots.one():
+def _announced(request: Request) -> int:
+    """Return how large a body says that it is: more of it than that is never read."""
+    size = request.headers.get("Content-Length", "")
+    return min(int(size), LARGEST) if size.isdecimal() else LARGEST
+
+
+async def _upload_slot(request: Request, services: _Services) -> AsyncIterator[UploadSlots]:
+    async with services.upload_slots.one(_announced(request)):
         yield services.upload_slots
 
 
@@ -123,7 +156,7 @@ _Slot = Annotated[UploadSlots, Depends(_upload_slot)]
 
 
 async def _final_image(request: Request, slot: _Slot) -> FinalImageForm:
-    return await slot.received(final_image_form(request))
+    return await slot.received(final_image_form(request, slot.unpacked))
 
 
 async def _photo(request: Request, slot: _Slot) -> bytes:
@@ -134,6 +167,7 @@ Now = Annotated[datetime, Depends(_now)]
 """This moment by the process's clock, UTC."""
 StorefrontUrl = Annotated[str, Depends(_storefront_url)]
 Catalog = Annotated[CatalogReader, Depends(_catalog)]
+Styles = Annotated[ports.Styles, Depends(_styles)]
 Orders = Annotated[ports.Orders, Depends(_orders)]
 Inbox = Annotated[ports.InboxWriter, Depends(_inbox)]
 Pictures = Annotated[PicturesService, Depends(_pictures)]
@@ -141,6 +175,11 @@ UploadLinks = Annotated[UploadLinksService, Depends(_upload_links)]
 Designs = Annotated[DesignsService, Depends(_designs)]
 DesignedOrders = Annotated[DesignedOrdersService, Depends(_designed_orders)]
 EndUserLinks = Annotated[EndUserLinksService, Depends(_end_user_links)]
+Generations = Annotated[GenerationsService, Depends(_generations)]
+Client = Annotated[str, Depends(_client)]
+"""Who asks, under a name that says nothing."""
+GenerationWish = Annotated[tuple[Wish, str | None], Depends(_wish)]
+"""What is to be made, its photo stored; and the order that the storefront wants to hear named again."""
 Checkouts = Annotated[CheckoutsService, Depends(_checkouts)]
 Confirmations = Annotated[ConfirmationsService, Depends(_confirmations)]
 PaymentClaims = Annotated[PaymentClaimsService, Depends(_claims)]
@@ -150,6 +189,7 @@ Partner = Annotated[str, Depends(_partner)]
 """What our log calls the partner who asks: a handler that names it answers nobody without a good key."""
 PerhapsPartner = Annotated[str | None, Depends(_perhaps_partner)]
 """The same, and None for a stranger, who is told less."""
+Stickers = Annotated[StickersService, Depends(_stickers)]
 Health = Annotated[HealthService, Depends(_health)]
 FinalImageUpload = Annotated[FinalImageForm, Depends(_final_image)]
 PhotoUpload = Annotated[bytes, Depends(_photo)]

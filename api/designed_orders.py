@@ -8,11 +8,13 @@ from uuid import UUID, uuid4
 import structlog
 
 from api.designs import Designs, DesignWish, LinkedDesign, new_names
+from api.generations import Generations
 from api.order_client import OrderClient
 from config.groups import ApiSettings
 from models.approval import ApproveArtwork, ArtworkState, ArtworkView, SubmitDesign
-from models.design import KeptDesign
+from models.design import KeptDesign, RenderDesign
 from models.errors import OrderRefused
+from models.generation import GenerateImage
 from models.order import Checkout, CheckoutRequest, OrderInput, OrderPolicy, designed_order_id
 
 log = structlog.get_logger(__name__)
@@ -31,23 +33,41 @@ class DesignedOrders:
     """Opens orders with designs, and takes the customer's yes."""
 
     def __init__(
-        self, client: OrderClient, designs: Designs, *, api: ApiSettings, policy: OrderPolicy, clock: Callable[[], datetime]
+        self,
+        client: OrderClient,
+        designs: Designs,
+        generations: Generations,
+        *,
+        api: ApiSettings,
+        policy: OrderPolicy,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._designs = designs
+        self._generations = generations
         self._wait = api.update_wait
         self._policy = policy
         self._clock = clock
 
-    async def open(self, request_id: str, wish: DesignWish) -> OrderArtwork:
+    async def open(self, request_id: str, wish: DesignWish, *, client: str, again: bool = False) -> OrderArtwork:
         """Open the order of a page with a design, or give it another one; the same again changes nothing.
 
-        Raises `OrderRefused` for what cannot be made or had, or is approved already; `TryAgain`.
+        `again` has the AI make another picture although it has made one of this photo in this style. Raises `OrderRefused` for
+        what cannot be made or had, or is approved already; `TryAgain`.
         """
         order_id = designed_order_id(request_id)
         structlog.contextvars.bind_contextvars(order_id=str(order_id))
         render, product = await self._designs.prepare(wish, in_stock=True)
-        design = SubmitDesign(brand=wish.brand, model=wish.model, device_id=wish.device_id, render=render, names=new_names())
+        generate = await self._commission(order_id, render, client) if render.document.ai is not None else None
+        design = SubmitDesign(
+            brand=wish.brand,
+            model=wish.model,
+            device_id=wish.device_id,
+            render=render,
+            generate=generate,
+            names=new_names(),
+            again=again,
+        )
         order = OrderInput(order_id=order_id, channel=wish.channel, policy=self._policy, opens_with_design=True)
         view = await self._client.submit_design(
             order, design, device_id=product.device_id, update_id=f"design:{uuid4().hex}", wait=self._wait
@@ -74,6 +94,18 @@ class DesignedOrders:
         )
         log.info("artwork approved, checkout is open", number=checkout.number)
         return checkout
+
+    async def _commission(self, order_id: UUID, render: RenderDesign, client: str) -> GenerateImage:
+        document, size = render.document, render.compose
+        photo = render.pictures[document.photos[0].photo] if document.photos else None
+        return await self._generations.commission(
+            order_id,
+            template_id=document.template_id,
+            parameters=document.ai or {},
+            photo=photo,
+            ratio=size.width_mm / size.height_mm,
+            client=client,
+        )
 
     def _linked(self, order_id: UUID, view: ArtworkView) -> OrderArtwork:
         if view.design is None or view.names is None or view.document is None:

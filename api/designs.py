@@ -74,13 +74,6 @@ class Decorations(Protocol):
         """Find stickers and backgrounds by name; unknown ones are missing from the answer."""
 
 
-class NoDecorations:
-    """Has none."""
-
-    async def find_decorations(self, names: Collection[str]) -> dict[str, StoredImage]:
-        return {}
-
-
 class Designs:
     """Has documents drawn and keeps them."""
 

@@ -62,6 +62,8 @@ STATUS_OF_REFUSAL: dict[RefusalCode, int] = {
 }
 
 RETRY_AFTER_SECONDS = 5
+RETRY_AFTER = "retry_after"
+"""The fact of a refusal that says in how many seconds it may be another answer."""
 TRY_AGAIN = "This is taking longer than usual. Nothing is lost: please try again in a moment."
 UNEXPECTED = "Something went wrong on our side. Please try again; if it happens again, contact support."
 
@@ -214,7 +216,9 @@ async def _http_error(_: Request, error: HTTPException) -> Response:
 
 async def _refused(_: Request, error: OrderRefused) -> Response:
     log.info("order refused", code=error.code)
-    return problem_response(STATUS_OF_REFUSAL[error.code], error.message, code=error.code, facts=error.facts)
+    status, seconds = STATUS_OF_REFUSAL[error.code], error.facts.get(RETRY_AFTER)
+    headers = None if seconds is None else {"Retry-After": str(seconds)}
+    return problem_response(status, error.message, code=error.code, headers=headers, facts=error.facts)
 
 
 async def _unavailable(request: Request, error: ProviderUnavailable) -> Response:

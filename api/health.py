@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 import structlog
 
+from models.generation import GenerationPolicy
+
 log = structlog.get_logger(__name__)
 
 Probe = Callable[[], Awaitable[object]]
@@ -24,6 +26,10 @@ DATABASE: Final = "database"
 
 class StaleCountError(Exception):
     """A machine was not counted for so long that a person should look."""
+
+
+class SpentError(Exception):
+    """Nobody gets an AI picture any more until older ones are a day old, or a person allows more."""
 
 
 class Condition(StrEnum):
@@ -63,6 +69,23 @@ def fresh_stock(stock: CountsStock, clock: Callable[[], datetime], stale_after: 
             raise StaleCountError("a machine in service was never counted")
         if clock() - taken_at > stale_after:
             raise StaleCountError(f"a machine was last counted at {taken_at:%Y-%m-%d %H:%M} UTC")
+
+    return probe
+
+
+class CountsSpending(Protocol):
+    """What knows what AI pictures have cost in the last 24 hours."""
+
+    async def has_room(self, policy: GenerationPolicy, *, at: datetime) -> bool:
+        """Say whether one more may be made."""
+
+
+def unspent_artwork(spending: CountsSpending, clock: Callable[[], datetime], policy: GenerationPolicy) -> Probe:
+    """Make a probe of the daily spend: cases are sold without AI all the same, and a person should know."""
+
+    async def probe() -> None:
+        if not await spending.has_room(policy, at=clock()):
+            raise SpentError(f"the {policy.daily_spend} pence for AI pictures in 24 hours are used up")
 
     return probe
 

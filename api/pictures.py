@@ -12,11 +12,12 @@ import structlog
 from adapters.links import Audience, Grant, LinkMalformed, LinkRefused, LinkUnsigned, SignedImageLinks, new_file_name
 from adapters.r2 import StoredObject
 from adapters.rendering.data_url import parse_data_url
-from adapters.rendering.paper import inspect_final_image
-from adapters.rendering.photos import normalize_photo
+from adapters.rendering.final_image import inspect_final_image
+from adapters.rendering.normalized import NormalizedPhoto
 from api.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from api.ports import PartnerOrders, Uploads
 from models.artwork import PRINT_FOLDER, ImageLink, PictureKind, Upload, object_key
+from models.design import DesignWarning
 from models.errors import NotThere, OrderRefused, ProviderUnavailable, RefusalCode
 
 log = structlog.get_logger(__name__)
@@ -24,8 +25,7 @@ log = structlog.get_logger(__name__)
 LINK_LIFETIME = timedelta(hours=24)
 """How long a customer's browser can show its picture: the design, the payment and the confirmation page."""
 PICTURES_AT_ONCE = 2
-"""Pictures being decoded; each takes up to 100 MB of memory and half a second of a core."""
-_TO_DESIGN_WITH = frozenset({PictureKind.PHOTO, PictureKind.GENERATED})
+"""Final images being decoded; each takes up to 100 MB of memory and half a second of a core."""
 NOT_GOOD = "This link is not good, or not any more. Please go back to where you found it."
 NO_PICTURE = "There is no such picture. It may have been removed; please design your case again."
 
@@ -41,6 +41,13 @@ class PictureStore(Protocol):
 
     async def probe(self) -> None:
         """Raise `ProviderUnavailable` or `ProviderRejected` unless the store answers."""
+
+
+class PhotoReader(Protocol):
+    """Reads strangers' photos."""
+
+    async def normalize(self, data: bytes) -> NormalizedPhoto:
+        """Return a photo as it is to be kept. Raises `OrderRefused`, `ProviderUnavailable`."""
 
 
 @dataclass(frozen=True)
@@ -62,37 +69,38 @@ class Pictures:
         orders: PartnerOrders,
         links: SignedImageLinks,
         *,
+        photos: PhotoReader,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._photos = photos
         self._uploads = uploads
         self._orders = orders
         self._links = links
         self._clock = clock
         self._seats = asyncio.Semaphore(PICTURES_AT_ONCE)
 
-    async def accept(self, data_url: str, *, template_id: str) -> tuple[Upload, ImageLink]:
+    async def accept(self, data_url: str, *, template_id: str) -> tuple[Upload, ImageLink, tuple[DesignWarning, ...]]:
         """Check and store a final image, and give it a fresh name: each upload is a new attempt to order.
 
         The object is stored before the row names it. Raises `OrderRefused` for a picture that cannot be printed.
         """
         async with self._seats:
             data = await asyncio.to_thread(parse_data_url, data_url)
-            image = await asyncio.to_thread(inspect_final_image, data)
+            image, warnings = await asyncio.to_thread(inspect_final_image, data)
         await self._store.put(image.key, data, media_type=image.media_type)
         now = self._clock()
         upload = Upload(name=new_file_name(image.media_type), template_id=template_id, image=image, created_at=now)
         await self._uploads.add(upload)
         log.info("final image stored", sha256=image.sha256, width=image.width, height=image.height, size=image.size)
-        return upload, self.link_to(upload)
+        return upload, self.link_to(upload), warnings
 
     async def accept_photo(self, data: bytes) -> Upload:
         """Make a photo safe to keep, store it, and give it a fresh name.
 
         Raises `OrderRefused` (`BAD_IMAGE`, `IMAGE_TOO_LARGE`) for what is not a photo or is too large, `ProviderUnavailable`.
         """
-        async with self._seats:
-            photo = await asyncio.to_thread(normalize_photo, data)
+        photo = await self._photos.normalize(data)
         image = photo.image
         await self._store.put(image.key, photo.data, media_type=image.media_type)
         upload = Upload(name=new_file_name(image.media_type), kind=PictureKind.PHOTO, image=image, created_at=self._clock())
@@ -102,21 +110,11 @@ class Pictures:
 
     def link_to(self, upload: Upload) -> ImageLink:
         """Return the link that a customer is answered with when its picture was made or stored."""
-        return self._links.link(upload.name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
+        return self.link_to_name(upload.name)
 
-    async def find_photo(self, name: str) -> Upload:
-        """Find a picture to design with, sent or generated, by its name.
-
-        Raises `OrderRefused` (`UNKNOWN_PICTURE`) for a name that leads to none, or to one that was removed.
-        """
-        upload = await self._uploads.find(name)
-        if upload is None or upload.kind not in _TO_DESIGN_WITH:
-            raise OrderRefused(
-                "One of your pictures is not there any more. Please add it again.",
-                code=RefusalCode.UNKNOWN_PICTURE,
-                facts={"picture": name},
-            )
-        return upload
+    def link_to_name(self, name: str) -> ImageLink:
+        """Return the same by the name of the picture."""
+        return self._links.link(name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
 
     async def open(self, name: str, token: str | None) -> OpenPicture:
         """Say what a link opens.

@@ -1,11 +1,14 @@
 """What checkout, confirmation and callbacks need of the database; `api/app.py` plugs the adapters in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from models.artwork import Upload
+from models.base import Sha256
+from models.design import StyleParameters
+from models.generation import Generation
 from models.inbox import NewMessage
 from models.order import CheckoutRequest, Quote
 from models.tracking import OrderView, PaymentStanding, PrintFileStanding, PrintJob
@@ -54,6 +57,26 @@ class PartnerOrders(Protocol):
 
     async def printed_at(self, device_id: str, *, limit: int) -> list[PrintJob]:
         """List what a machine was given last, newest first."""
+
+
+class GenerationRecords(Protocol):
+    """What is written down of AI pictures; all reads."""
+
+    async def find(self, subject: Sha256) -> Generation | None:
+        """Return the newest attempt at a wish."""
+
+    async def find_by_id(self, generation_id: UUID) -> Generation | None:
+        """Return a generation."""
+
+
+class Styles(Protocol):
+    """What the AI templates offer."""
+
+    def resolve(self, template_id: str, parameters: Mapping[str, str]) -> StyleParameters:
+        """Return a choice as the catalogue spells it. Raises `OrderRefused` (`unknown_style`) with what may be chosen."""
+
+    def is_offered(self, template_id: str, style_name: str) -> bool:
+        """Say whether a style of the catalogue may be chosen here."""
 
 
 class InboxWriter(Protocol):

@@ -11,11 +11,14 @@ from api.confirmation import Confirmations
 from api.designed_orders import DesignedOrders
 from api.designs import Designs
 from api.end_user_links import EndUserLinks
+from api.generations import Generations
 from api.health import Health
 from api.partner_access import PartnerAccess
 from api.pictures import Pictures, UploadLinks
-from api.ports import InboxWriter, Orders, PartnerOrders
+from api.ports import InboxWriter, Orders, PartnerOrders, Styles
 from api.print_links import PrintLinks
+from api.pseudonyms import Pseudonyms
+from api.stickers import Stickers
 from api.stripe_events import StripeEvents
 from api.upload_slots import UploadSlots
 
@@ -27,12 +30,15 @@ class Services:
     clock: Callable[[], datetime]
     storefront_url: str
     catalog: CatalogReader
+    styles: Styles
     orders: Orders
     inbox: InboxWriter
     pictures: Pictures
     upload_links: UploadLinks
     end_user_links: EndUserLinks
     upload_slots: UploadSlots
+    generations: Generations
+    pseudonyms: Pseudonyms
     checkouts: Checkouts
     designs: Designs
     designed_orders: DesignedOrders
@@ -42,4 +48,5 @@ class Services:
     partner_access: PartnerAccess
     partner_orders: PartnerOrders
     print_links: PrintLinks
+    stickers: Stickers
     health: Health

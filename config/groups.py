@@ -16,7 +16,7 @@ from config.fields import Accounts, Duration, Group, HostAndPort, Keyring, Liste
 from models.generation import GenerationPolicy
 from models.order import OrderPolicy
 
-TaskQueue = Literal["orders", "artwork", "manufacturer"]
+TaskQueue = Literal["orders", "artwork", "generation", "manufacturer"]
 Dialect = Literal["guide", "interface"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
@@ -169,7 +169,8 @@ class GeminiSettings(Group):
     api_key: SecretStr
     """API key"""
     base_url: WebAddress = "https://generativelanguage.googleapis.com"
-    model: str = "gemini-3-pro-image-preview"
+    model: str = "gemini-3-pro-image"
+    """Nano Banana Pro; its `-preview` was switched off in June 2026."""
     image_size: Literal["1K", "2K", "4K"] = "2K"
     """Longest side of what is made; a print file is 1390 px wide and about 2900 px high."""
     timeout: Duration = timedelta(seconds=90)
@@ -245,12 +246,16 @@ class ApiSettings(Group):
     """Per address."""
     rate_generate: Rate = "10/minute"
     """AI pictures, per address or session."""
+    rate_photos: Rate = "60/minute"
+    """Photos, per address: each is a second of processor time, and a shop's Wi-Fi is one address."""
     rate_session: Rate = "120/minute"
     """Per vending session: a shop's Wi-Fi is one address."""
     rate_machine: Rate = "20/minute"
     """New vending sessions, per address."""
     rate_partner: Rate = "6000/minute"
     """The manufacturer's questions, per address: its server asks for all machines."""
+    rate_stickers: Rate = "3000/minute"
+    """Pictures of stickers and backgrounds, per address: a screen asks for a hundred, and a shop's Wi-Fi is one address."""
     body_limit: Count = 1_000_000
     """Bytes; uploads have a limit of their own."""
     upload_limit: Count = 20_000_000
@@ -265,12 +270,19 @@ class ApiSettings(Group):
 class WorkerSettings(Group):
     """The worker process."""
 
-    task_queues: Annotated[Listed[TaskQueue], Field(min_length=1)] = ("orders", "artwork", "manufacturer")
+    task_queues: Annotated[Listed[TaskQueue], Field(min_length=1)] = (
+        "orders",
+        "artwork",
+        "generation",
+        "manufacturer",
+    )
     workflow_concurrency: Count = 100
     cached_workflows: Count = 500
     orders_concurrency: Count = 50
     artwork_concurrency: Count = 2
     """Rendering is processor and memory: about one per core."""
+    generation_concurrency: Count = 20
+    """AI pictures that are waited for at once; each holds a photo and a picture in memory, about 20 MB."""
     manufacturer_concurrency: Count = 50
     manufacturer_seats_per_device: Count = 8
     """Tries for one machine that may be under way at once, of `manufacturer_concurrency`: one that hangs delays no other."""

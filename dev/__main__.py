@@ -1,7 +1,7 @@
 """`python -m dev`: the whole order pipeline on this machine, with nothing to install and nobody to ask.
 
-Starts PostgreSQL, Temporal, emulators of Stripe, the manufacturer and the object store, migrates and seeds, starts API and
-worker, and plays one web order from upload to delivery. Data stay in one folder and survive restarts, running orders included.
+Starts PostgreSQL, Temporal, emulators of Stripe, Gemini, the manufacturer and the object store, migrates and seeds, starts API
+and worker, and plays one web order from upload to delivery. Data stay in one folder and survive restarts, running orders too.
 """
 
 import argparse

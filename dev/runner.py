@@ -83,6 +83,7 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     )
     await together(
         refill(ports),
+        supervisor.run(Command(name="stickers", argv=python("-m", "adapters.stickers"), env=env)),
         supervisor.start(api(ports, env, reload=options.reload)),
         supervisor.start(worker(ports, env, reload=options.reload)),
     )
@@ -91,7 +92,7 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
 
 
 def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: timedelta) -> Service:
-    listening = {ports.option(name): getattr(ports, name) for name in ("stripe", "manufacturer", "s3")}
+    listening = {ports.option(name): getattr(ports, name) for name in ("stripe", "manufacturer", "gemini", "s3")}
     options = ("--data", str(data / "emulators"), "--print-step", str(print_step.total_seconds()))
     return Service(
         command=Command(
@@ -100,7 +101,7 @@ def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: time
             env=env,
             listens_on=listening,
         ),
-        ready=all_of(answers(f"{ports.url(name)}/_emulator/faults") for name in ("stripe", "manufacturer", "s3")),
+        ready=all_of(answers(f"{ports.url(name)}/_emulator/faults") for name in ("stripe", "manufacturer", "gemini", "s3")),
     )
 
 

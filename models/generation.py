@@ -1,6 +1,6 @@
 """Pictures made by AI: what is asked, what it may cost, how it ends."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID, uuid5
@@ -18,6 +18,11 @@ _DESIGNS = UUID("b7a1f3d4-2f6e-5b80-8c55-91f0a4c7e3b6")
 
 REPEAT_WINDOW = timedelta(seconds=60)
 """Within this time of its success the same request is the same attempt, e.g. an impatient second click; later it is a new one."""
+
+
+def session_hash(session_id: str) -> Sha256:
+    """Return how a vending session is named here: its id is a bearer secret."""
+    return sha256(session_id.encode()).hexdigest()
 
 
 def generation_subject(*, requester: str, photo_sha256: str | None, template_id: str, style: StyleParameters) -> Sha256:
@@ -50,6 +55,16 @@ def picture_name(generation_id: UUID, image: StoredImage) -> str:
     Nobody can guess it: it is made of a picture that nobody has seen.
     """
     return f"{sha256(f'{generation_id}/{image.sha256}'.encode()).hexdigest()[:32]}.{FILE_ENDINGS[image.media_type]}"
+
+
+def next_attempt(last: "Generation | None", *, at: datetime) -> int:
+    """Return which attempt a request is, given the newest one at the same wish.
+
+    A repeat is the attempt that runs, or that has just succeeded; after a failure, a refusal, or later it is the next one.
+    """
+    if last is None:
+        return 1
+    return last.attempt if last.state is GenerationState.STARTED or last.is_fresh(at) else last.attempt + 1
 
 
 class GenerationState(StrEnum):
@@ -168,6 +183,10 @@ class Generation(Contract):
     code: RefusalCode | None = None
     started_at: Instant
     finished_at: Instant | None
+
+    def is_fresh(self, at: datetime) -> bool:
+        """Say whether it succeeded so shortly ago that the same request means this picture, and not another one."""
+        return self.state is GenerationState.MADE and self.finished_at is not None and at - self.finished_at < REPEAT_WINDOW
 
 
 class Prompt(Contract):

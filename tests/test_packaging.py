@@ -124,7 +124,7 @@ class TestImage:
         assert callable(getattr(importlib.import_module(module), factory))
         assert "--factory" in words
 
-    def test_the_wheel_holds_migrations_and_catalogue_and_nothing_that_stays_at_home(
+    def test_the_wheel_holds_migrations_catalogue_and_fonts_and_nothing_that_stays_at_home(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         backend = importlib.import_module("hatchling.build")
@@ -136,8 +136,11 @@ class TestImage:
             f"adapters/postgres/migrations/versions/{path.name}"
             for path in (ROOT / "adapters/postgres/migrations/versions").glob("*.py")
         }
+        fonts = {f"adapters/rendering/fonts/{path.name}" for path in (ROOT / "adapters/rendering/fonts").iterdir()}
+        data = {"adapters/postgres/catalogue.json", "adapters/rendering/cameras.json"}
 
-        assert {*migrations, *versions, "adapters/postgres/catalogue.json", "worker.py"} <= files
+        assert {*migrations, *versions, *fonts, *data, "worker.py"} <= files
+        assert any(name.endswith("/OFL.txt") for name in fonts)
         assert {file.split("/")[0] for file in files if ".dist-info/" not in file} == set(shipped())
 
 
@@ -291,7 +294,8 @@ class TestForms:
         variables = dotenv_values(DEV_ENV)
 
         addresses = [
-            urlsplit(variables[name] or "") for name in ("STRIPE_API_BASE", "MANUFACTURER_BASE_URL", "STORAGE_ENDPOINT_URL")
+            urlsplit(variables[name] or "")
+            for name in ("STRIPE_API_BASE", "MANUFACTURER_BASE_URL", "GEMINI_BASE_URL", "STORAGE_ENDPOINT_URL")
         ]
 
         assert {address.hostname for address in addresses} == {alias}
@@ -387,7 +391,8 @@ class TestDocuments:
         table = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
         order, refund = (workflow._Definition.must_from_class(cls) for cls in (OrderWorkflow, RefundWorkflow))
 
-        assert table == {name for name in order.updates if name and name not in {"checkout", "report_payment"}}
+        our_own = {"checkout", "report_payment", "submit_design", "approve_artwork"}
+        assert table == {name for name in order.updates if name and name not in our_own}
         for name in (*order.updates, *order.signals, *refund.updates, *refund.signals):
             assert f"`{name}`" in text
 

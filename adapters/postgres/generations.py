@@ -1,7 +1,7 @@
 """Pictures made by AI, and what may be spent on them.
 
-A generation counts from the moment when it begins, so that as many as are asked for at once cannot all take the last place. Whoever
-begins one holds the lock of all budgets for the few statements that this takes: the daily spend is one for everybody.
+A generation counts from the moment when it begins, so that as many as are asked for at once cannot all take the last place.
+Whoever begins one holds the lock of all budgets for the few statements that this takes: the daily spend is one for everybody.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, text, update
+from sqlalchemy import Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,8 +37,8 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('budgets of generati
 _TOO_MANY = {
     "session": "This session has had its AI pictures. Please go on with one that you have, or with a photo of your own.",
     "client": "You have had all AI pictures of one day. Please go on with one that you have, or come back tomorrow.",
-    "daily_spend": "Our AI artist has a rest: more pictures were asked for today than can be made. Please come back later, or design "
-    "your case with a photo of your own.",
+    "daily_spend": "More AI pictures were asked for today than can be made. Please come back later, or go on with your own "
+    "photo.",
 }
 """What a customer hears, by the budget that has no room."""
 
@@ -61,7 +61,7 @@ class PostgresGenerations:
                     select(GenerationRow.code, GenerationRow.reason).where(GenerationRow.id == request.generation_id)
                 )
             ).first()
-            refusal = _refusal_of(standing) if standing else await _over_budget(connection, request)
+            refusal = _refusal_again(*standing) if standing else await _over_budget(connection, request)
             if standing is None:
                 await connection.execute(_beginning(request, refusal))
         if refusal is not None:
@@ -104,7 +104,7 @@ class PostgresGenerations:
     async def has_room(self, policy: GenerationPolicy, *, at: datetime) -> bool:
         """Say whether the daily spend allows one more picture."""
         async with self._database.connect() as connection:
-            spent = (await connection.execute(select(_spent(at)))).scalar_one()
+            spent: int = (await connection.execute(select(_spent(at)))).scalar_one()
         return spent + policy.price <= policy.daily_spend
 
     async def _one(self, statement: Select[Any]) -> Generation | None:
@@ -159,11 +159,9 @@ def _refusal(budget: str, first: datetime | None) -> OrderRefused:
     return OrderRefused(_TOO_MANY[budget], code=RefusalCode.BUDGET_SPENT, facts=facts)
 
 
-def _refusal_of(row: Row[Any]) -> OrderRefused | None:
-    """Say again what an attempt was refused with when it began."""
-    if row.code != RefusalCode.BUDGET_SPENT:
-        return None
-    return OrderRefused(row.reason, code=RefusalCode.BUDGET_SPENT)
+def _refusal_again(code: str | None, reason: str) -> OrderRefused | None:
+    """Return what an attempt was refused with when it began."""
+    return OrderRefused(reason, code=RefusalCode.BUDGET_SPENT) if code == RefusalCode.BUDGET_SPENT else None
 
 
 def _beginning(request: GenerateImage, refusal: OrderRefused | None) -> Any:

@@ -135,9 +135,9 @@ def _within(corners: Corners, box: tuple[float, float, float, float]) -> bool:
 
 
 def _overlap(one: Corners, other: Corners) -> bool:
-    """Whether two turned boxes share more than their border: no side of either has them on different sides of it."""
+    """Whether two turned boxes share more than their border: seen along the sides of either, none lies beside the other."""
     for box in (one, other):
-        for (x1, y1), (x2, y2) in pairwise((*box, box[0])):
+        for (x1, y1), (x2, y2) in pairwise(box[:3]):
             length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
             if length == 0:
                 return False

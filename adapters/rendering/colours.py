@@ -8,10 +8,6 @@ _PROFILE: Final = "icc-profile-data"
 _INTENT: Final = "relative"
 """Keeps every colour that sRGB has, and clips the others, as browsers do."""
 
-_STEPS: Final = 17
-_SAME: Final = 2
-"""Largest difference of a channel, of 255, that nobody sees: profiles of sRGB round differently."""
-
 
 def in_srgb(image: pyvips.Image) -> pyvips.Image:
     """Return the image in 8-bit sRGB, with its alpha if it has any; without a profile, numbers mean what they usually do.
@@ -27,26 +23,8 @@ def in_srgb(image: pyvips.Image) -> pyvips.Image:
     return image.colourspace("srgb")
 
 
-def is_srgb(image: pyvips.Image) -> bool:
-    """Say whether the image's numbers are sRGB's: it has no profile, or one that leaves all colours where they are."""
-    if _PROFILE not in image.get_fields():
-        return True
-    colours = _all_colours()
-    colours.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
-    shown = colours.icc_transform("srgb", embedded=True, intent=_INTENT, black_point_compensation=True, depth=8)
-    return bool((shown - colours).abs().max() <= _SAME)
-
-
 def with_profile(image: pyvips.Image, profile: bytes) -> pyvips.Image:
     """Return the image with a profile that says what its numbers mean."""
     image = image.copy()
     image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
     return image
-
-
-def _all_colours() -> pyvips.Image:
-    """Return a few thousand colours, evenly spread."""
-    place = pyvips.Image.xyz(_STEPS, _STEPS * _STEPS)
-    columns, rows = place[0], place[1]
-    grid = columns.bandjoin([rows % _STEPS, (rows / _STEPS).floor()]) * (255 / (_STEPS - 1))
-    return grid.cast("uchar").copy(interpretation="srgb")

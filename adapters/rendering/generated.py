@@ -11,7 +11,8 @@ from typing import Final
 import pyvips
 
 from adapters.rendering.inspection import ImageLimits
-from adapters.rendering.photos import NormalizedPhoto, normalize_photo
+from adapters.rendering.normalized import NormalizedPhoto
+from adapters.rendering.photos import normalize_photo
 from models.artwork import object_key, sha256_of
 from models.generation import CleanPicture
 

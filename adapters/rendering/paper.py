@@ -5,29 +5,8 @@ from typing import Final
 
 from PIL import Image, ImageCms
 
-from adapters.rendering.inspection import FINAL_IMAGE, decode_image, facts_of
-from models.artwork import StoredImage
-from models.errors import OrderRefused, RefusalCode
-
 _PAPER: Final = "white"
 """What shows through a transparent design: the print is made on white."""
-_BLANK: Final = ((255, 255),) * 3
-"""Least and most of red, green and blue where nothing would be printed."""
-
-
-def inspect_final_image(data: bytes) -> StoredImage:
-    """Check a finished design of the storefront, and return its facts with the key to store it under.
-
-    Raises `OrderRefused` as `inspect_image`, and `BAD_IMAGE` for one of which nothing would be seen: all of it white or
-    transparent, as a canvas is before its pictures are there.
-    """
-    image = decode_image(data, limits=FINAL_IMAGE)
-    if on_paper(image).getextrema() == _BLANK:
-        raise OrderRefused(
-            "Your design arrived empty: nothing would be printed on your case. Please go back to your design and send it again.",
-            code=RefusalCode.BAD_IMAGE,
-        )
-    return facts_of(image, data)
 
 
 def on_paper(picture: Image.Image) -> Image.Image:

@@ -68,6 +68,16 @@ def _sniff_boxes(data: bytes) -> PhotoFormat:
     raise _refused_as("a film")
 
 
+def is_animated_png(data: bytes) -> bool:
+    """Say whether a PNG moves: then it says so before its pixels."""
+    at = len(PNG_SIGNATURE)
+    while (kind := data[at + 4 : at + 8]) not in {b"IDAT", b""}:
+        if kind == b"acTL":
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return False
+
+
 def _foreign(data: bytes) -> OrderRefused:
     for beginning, name in _FOREIGN:
         if data.startswith(beginning):

@@ -7,13 +7,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.groups import StorefrontSettings
 
-PICTURES = "/image/"
+PICTURES = ("/image/", "/api/stickers/image/")
 _EXPOSED = ("Retry-After", "X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _DAY = "86400"
 
 
 class Cors:
-    """The storefront may send credentials. A picture may be read by any page, without credentials: its link is the secret.
+    """The storefront may send credentials. A picture may be read by any page, without credentials: its link is the secret, and
+    stickers are everybody's.
 
     The picture's header is there even when nobody asked for it: a browser that has shown a picture takes it out of its cache
     when the same picture is drawn on a canvas, and a cached answer without the header taints the canvas.

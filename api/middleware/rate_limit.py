@@ -33,7 +33,10 @@ _PARTNER = re.compile(
     r"|equipment/[^/]+/info|models/stock-status)"
 )
 """What the manufacturer's server asks for all its machines, from one address and as often as it likes."""
+_STICKERS = re.compile(r"/api/stickers/(image|url)/.*")
+"""A sticker screen asks for a hundred at once; what it asks for is answered from memory."""
 _NEW_SESSION = "/api/vending/create-session"
+_PHOTOS = "/api/photos"
 _GENERATE = re.compile(r"/api/images/generate")
 _SESSION = re.compile(r"/api/vending/session/(?P<session>[^/]+)(/.*)?")
 
@@ -68,9 +71,11 @@ class RateLimits:
         self._limiter = FixedWindowRateLimiter(storage or _storage(settings.rate_storage_uri.get_secret_value()))
         self._default = parse(settings.rate_default)
         self._generate = parse(settings.rate_generate)
+        self._photos = parse(settings.rate_photos)
         self._session = parse(settings.rate_session)
         self._machine = parse(settings.rate_machine)
         self._partner = parse(settings.rate_partner)
+        self._stickers = parse(settings.rate_stickers)
 
     def rule_for(self, scope: Scope) -> tuple[RateLimitItem, Sequence[str]] | None:
         """Return the limit that a request falls under and whose it is; None for one that is never turned away."""
@@ -83,10 +88,14 @@ class RateLimits:
         address = client_address(scope, self._settings.trusted_proxies)
         if _GENERATE.fullmatch(path):
             return self._generate, ("generate", address)
+        if path == _PHOTOS:
+            return self._photos, ("photos", address)
         if path == _NEW_SESSION:
             return self._machine, ("machine", address)
         if _PARTNER.fullmatch(path):
             return self._partner, ("partner", address)
+        if _STICKERS.fullmatch(path):
+            return self._stickers, ("stickers", address)
         return self._default, ("address", address)
 
     async def hit(self, item: RateLimitItem, *key: str) -> Verdict | None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import Catalog, Now
+from api.dependencies import Catalog, Now, Styles
 from api.errors import BadRequest, NotFound
 from api.problems import problems
 from api.schemas import catalog as schemas
@@ -56,10 +56,12 @@ async def template(template_id: str, catalog: Catalog, now: Now) -> schemas.Temp
 
 @router.get("/api/styles/{template_id}", responses=problems(404))
 @router.get("/api/images/styles/{template_id}", responses=problems(404), operation_id="styles_under_their_older_path")
-async def styles(template_id: str, catalog: Catalog, now: Now) -> schemas.Styles:
-    """What an AI template offers to choose from."""
+async def styles(template_id: str, catalog: Catalog, offered: Styles, now: Now) -> schemas.Styles:
+    """What an AI template offers to choose from; styles whose names somebody may own can be switched off."""
     found = await _template(catalog, template_id, now)
-    return schemas.Styles.of(found.id, await catalog.styles(found.id))
+    listed = await catalog.styles(found.id)
+    names = [name for styles in listed for name in styles.names if offered.is_offered(found.id, name)]
+    return schemas.Styles.of(found.id, names)
 
 
 @router.get("/api/fonts")

@@ -26,8 +26,8 @@ async def icon(storefront_url: StorefrontUrl) -> RedirectResponse:
 
 @router.get("/health", responses={503: {"model": HealthAnswer, "description": "Nothing can be answered"}})
 async def health(health: Health, response: Response) -> HealthAnswer:
-    """Whether orders can be taken. Without Temporal, the object store or a fresh count of the stock: 200 `degraded`; without the
-    database: 503.
+    """Whether orders can be taken. Without Temporal, the object store, a fresh count of the stock or money left for AI
+    pictures: 200 `degraded`; without the database: 503.
     """
     report = await health.report()
     response.status_code = 503 if report.condition is Condition.UNAVAILABLE else 200

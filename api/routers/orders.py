@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from fastapi import APIRouter, Path, Response
 
-from api.dependencies import Checkouts, DesignedOrders, Orders
+from api.dependencies import Checkouts, Client, DesignedOrders, Orders
 from api.designed_orders import OrderArtwork
 from api.errors import NotFound
 from api.problems import problems
@@ -19,12 +19,12 @@ router = APIRouter(tags=["orders"])
 
 
 @router.post("/api/orders", responses={202: {"model": Artwork}, **problems(409, 422, 429, 503)})
-async def open_order(body: OpenOrderBody, orders: DesignedOrders, response: Response) -> Artwork:
+async def open_order(body: OpenOrderBody, orders: DesignedOrders, client: Client, response: Response) -> Artwork:
     """Open an order with a design, or give it another design: the picture is made, and waits to be approved.
 
     202 while it is being made: ask again at `artwork_url`.
     """
-    return _answer(await orders.open(body.request_id, body.to_wish()), response)
+    return _answer(await orders.open(body.request_id, body.to_wish(), client=client, again=body.again), response)
 
 
 @router.get("/api/orders/{order_id}/artwork", responses={202: {"model": Artwork}, **problems(404, 503)})

@@ -8,6 +8,7 @@ from api.health import Condition, Report
 
 PartState = Literal["ok", "unavailable"]
 StockState = Literal["ok", "stale"]
+ArtworkState = Literal["ok", "spent"]
 
 
 class Welcome(BaseModel):
@@ -26,6 +27,7 @@ class HealthAnswer(BaseModel):
     temporal: PartState
     object_store: PartState
     stock: StockState
+    artwork: ArtworkState
 
     @classmethod
     def of(cls, report: Report) -> Self:
@@ -36,4 +38,5 @@ class HealthAnswer(BaseModel):
             temporal=states["temporal"],
             object_store=states["object_store"],
             stock="ok" if report.parts["stock"] else "stale",
+            artwork="ok" if report.parts["artwork"] else "spent",
         )

@@ -253,8 +253,7 @@ class Styles(BaseModel):
     options: list[str]
 
     @classmethod
-    def of(cls, template_id: str, offered: Sequence[catalog.TemplateStyles]) -> Self:
-        names = [name for styles in offered for name in styles.names]
+    def of(cls, template_id: str, names: list[str]) -> Self:
         return cls(success=True, template_id=template_id, styles=names, keywords=names, modes=names, options=names)
 
 

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 
 from config.settings import Settings, SettingsError, load_settings
 from dev.emulators import s3
+from dev.emulators.gemini.app import create_app as create_gemini
+from dev.emulators.gemini.settings import GeminiEmulatorSettings
 from dev.emulators.manufacturer.app import create_app as create_manufacturer
 from dev.emulators.manufacturer.settings import ManufacturerEmulatorSettings
 from dev.emulators.s3 import S3EmulatorSettings
@@ -61,7 +63,15 @@ def build(settings: Settings, data: Path, *, print_step: timedelta = PRINT_STEP)
             region=settings.storage.region,
         )
     )
+    gemini_app = create_gemini(
+        GeminiEmulatorSettings(
+            api_key=settings.gemini.api_key.get_secret_value(),
+            models=(settings.gemini.model,),
+            state_file=data / "gemini.sqlite",
+        )
+    )
     return {
+        _port(settings.gemini.base_url): gemini_app,
         _port(settings.stripe.api_base): stripe_app,
         _port(settings.manufacturer.base_url): manufacturer_app,
         _port(settings.storage.endpoint_url): s3_app,

@@ -2,7 +2,7 @@
 
 from models.tables.base import Base
 from models.tables.brand import Brand
-from models.tables.decoration import Color, Font
+from models.tables.decoration import Color, Decoration, Font
 from models.tables.device import Device
 from models.tables.generation import Generation
 from models.tables.inbox import InboxMessage
@@ -27,6 +27,7 @@ __all__ = [
     "Brand",
     "CatalogueDifference",
     "Color",
+    "Decoration",
     "Design",
     "Device",
     "Font",

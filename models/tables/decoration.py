@@ -1,9 +1,13 @@
-"""Fonts and colours that the storefront offers."""
+"""Fonts, colours, stickers and backgrounds that the storefront offers."""
+
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.catalog import ColorKind
+from models.decoration import DecorationKind
 from models.tables.base import Base, Id
 
 
@@ -38,3 +42,28 @@ class Color(Base):
     css_border: Mapped[str]
     is_active: Mapped[bool]
     display_order: Mapped[int]
+
+
+class Decoration(Base):
+    """A sticker or a background picture.
+
+    Attributes:
+        key: Pack and number, reduced to what identifies them (`models.decoration.decoration_key`).
+        picture: A `StoredImage`, as are the two smaller ones.
+        source: Hash of the file that it was made of, and of the way it was made.
+        changed_at: When it was imported in its present form.
+    """
+
+    __tablename__ = "decorations"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[DecorationKind]
+    pack: Mapped[str]
+    number: Mapped[str]
+    picture: Mapped[dict[str, Any]]
+    highres: Mapped[dict[str, Any]]
+    thumbnail: Mapped[dict[str, Any]]
+    source: Mapped[str]
+    display_order: Mapped[int]
+    is_active: Mapped[bool]
+    changed_at: Mapped[datetime]

@@ -28,6 +28,7 @@ from adapters.postgres.designs import PostgresDesigns
 from adapters.postgres.engine import Database
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.seed import seed
+from adapters.rendering.photo_process import PhotoProcess
 from api.app import build_services, create_app
 from api.services import Services
 from config.groups import DatabaseSettings
@@ -140,10 +141,17 @@ async def running(
 
     @asynccontextmanager
     async def services(settings: Settings, now: Callable[[], object]) -> AsyncIterator[Services]:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient() as http, PhotoProcess() as photos:
             links = SignedImageLinks.from_settings(settings.image_link, http)
             yield build_services(
-                settings, clock, database=database, client=temporal, store=store, links=links, task_queue=task_queue
+                settings,
+                clock,
+                database=database,
+                client=temporal,
+                store=store,
+                links=links,
+                photos=photos,
+                task_queue=task_queue,
             )
 
     app = create_app(settings, open_services=services, clock=clock)

@@ -32,7 +32,7 @@ async def test_without_temporal_we_are_degraded_and_still_answer_from_the_databa
     answer = await browser.get("/health")
 
     assert answer.status_code == 200
-    parts = {"database": "ok", "temporal": "unavailable", "object_store": "ok", "stock": "stale"}
+    parts = {"database": "ok", "temporal": "unavailable", "object_store": "ok", "stock": "stale", "artwork": "ok"}
     assert answer.json() == {"status": "degraded", **parts}
     assert (await browser.get("/api/brands")).status_code == 200
 
@@ -49,6 +49,7 @@ async def test_without_the_database_we_cannot_serve_and_say_no_more(stranded: ht
         "temporal": "unavailable",
         "object_store": "unavailable",
         "stock": "stale",
+        "artwork": "spent",
     }
 
 

@@ -32,6 +32,7 @@ async def test_an_upload_answers_every_field_that_the_storefront_reads(browser: 
         "template_id",
         "order_id",
         "image_type",
+        "warnings",
     }
     assert body["public_url"].startswith(f"{API}/image/{body['filename']}?token=")
     assert body["session_id"] == f"session_{int(NOW.timestamp())}"
@@ -66,6 +67,29 @@ async def test_a_multipart_form_is_taken_as_well(browser: httpx.AsyncClient):
     answer = await browser.post("/api/images/upload-final", files=fields)
 
     assert answer.status_code == 200, answer.text
+
+
+async def test_a_form_is_understood_however_it_is_escaped(browser: httpx.AsyncClient):
+    """Browsers escape as little as they must, others everything; of a name that comes twice the last value counts."""
+    design = picture(colour="gold")
+    everything = "".join(f"%{ord(character):02x}" for character in data_url(design))
+
+    answer = await browser.post(
+        "/api/images/upload-final",
+        content=f"template_id=2-in-1&final_image_data=x&final_image_data={everything}&template_id=film%2Bstrip&&template%5fid=cl%61ssic&order_id=a+b%252B%C3%BC",
+        headers=FORM,
+    )
+
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["template_id"], body["order_id"]) == ("classic", "a b%2Bü")
+    assert (await browser.get(path_of(body["public_url"]))).content == design
+
+
+async def test_a_form_of_too_many_fields_is_refused(stranded: httpx.AsyncClient):
+    answer = await stranded.post("/api/images/upload-final", content="a=1&" * 21, headers=FORM)
+
+    assert_problem(answer, 422, code="unprocessable")
 
 
 async def test_a_picture_of_several_megabytes_is_taken(browser: httpx.AsyncClient):
@@ -169,6 +193,9 @@ async def test_a_browser_that_has_the_picture_is_not_sent_it_again(browser: http
     answer = await browser.get(link, headers={"If-None-Match": etag})
 
     assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["cache-control"] == "private, max-age=3600"
 
 
 async def test_head_tells_kind_and_size(browser: httpx.AsyncClient):
@@ -217,7 +244,19 @@ async def test_a_good_link_to_a_picture_that_is_not_kept_is_404(browser: httpx.A
     link = path_of((await upload(browser))["public_url"])
     store.objects.clear()
 
-    assert_problem(await browser.get(link), 404)
+    answer = await browser.get(link)
+    assert_problem(answer, 404)
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_store_that_is_away_is_told_to_every_page(browser: httpx.AsyncClient, store: MemoryStore):
+    link = path_of((await upload(browser))["public_url"])
+    store.outage = ProviderUnavailable("the bucket is away", provider="r2")
+
+    answer = await browser.get(link)
+
+    assert_problem(answer, 503)
+    assert answer.headers["access-control-allow-origin"] == "*"
 
 
 async def test_the_manufacturer_fetches_a_print_file_by_its_link_with_or_without_a_database(

@@ -38,11 +38,12 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 @pytest.fixture
 def limited() -> Settings:
-    """Three requests a minute, two pictures, four per vending session, five new sessions."""
+    """Three requests a minute, two pictures, two photos, four per vending session, five new sessions."""
     settings = settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
     values = {
         "rate_default": "3/minute",
         "rate_generate": "2/minute",
+        "rate_photos": "2/minute",
         "rate_session": "4/minute",
         "rate_machine": "5/minute",
         "rate_partner": "6/minute",
@@ -133,6 +134,15 @@ async def test_pictures_are_counted_apart_and_fewer(shop: httpx.AsyncClient):
     assert [answer.headers["x-ratelimit-limit"] for answer in answers] == ["2", "2", "2"]
     assert answers[-1].status_code == 429
     assert (await shop.get("/docs")).status_code == 200
+
+
+def test_photos_have_a_limit_of_their_own(limited: Settings):
+    scope = {"type": "http", "method": "POST", "path": "/api/photos", "client": ("198.51.100.1", 1), "headers": []}
+
+    rule = RateLimits(limited.api).rule_for(scope)
+
+    assert rule is not None
+    assert (rule[0].amount, rule[1]) == (2, ("photos", "198.51.100.1"))
 
 
 async def test_a_vending_session_is_counted_by_itself_because_a_shops_wifi_is_one_address(shop: httpx.AsyncClient):

@@ -83,6 +83,13 @@ class MemoryStore:
         await self.probe()
         self.objects[key] = (data, media_type)
 
+    async def get(self, key: str) -> bytes:
+        return b"".join([chunk async for chunk in (await self.stream(key)).chunks])
+
+    async def exists(self, key: str) -> bool:
+        await self.probe()
+        return key in self.objects
+
     async def stream(self, key: str) -> StoredObject:
         await self.probe()
         if key not in self.objects:

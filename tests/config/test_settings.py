@@ -182,7 +182,10 @@ def test_an_empty_variable_is_a_missing_one():
             "MANUFACTURER_BASE_URL must be a plain web address, without sign-in, query or fragment.",
         ),
         ({"STOREFRONT_CORS_ORIGIN_REGEX": "("}, "STOREFRONT_CORS_ORIGIN_REGEX must be a regular expression: "),
-        ({"WORKER_TASK_QUEUES": "orders,kitchen"}, "WORKER_TASK_QUEUES must be 'orders', 'artwork' or 'manufacturer'."),
+        (
+            {"WORKER_TASK_QUEUES": "orders,kitchen"},
+            "WORKER_TASK_QUEUES must be 'orders', 'artwork', 'generation' or 'manufacturer'.",
+        ),
         ({"WORKER_VERSIONING": "true"}, "WORKER_VERSIONING is true, so WORKER_BUILD_ID must name the build."),
         (
             {"ORDER_CHECKOUT_LIFETIME": "10m"},

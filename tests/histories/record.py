@@ -1,4 +1,4 @@
-"""Records how orders run today, for tomorrow's code to replay: `python -m tests.histories.record`.
+"""Records how orders run today, for tomorrow's code to replay: `python -m tests.histories.record [scene …]`.
 
 Record anew only when no order that runs the old way is left. A change that has to live together with running orders goes behind
 `workflow.patched`; its recording is added beside the old one.
@@ -6,7 +6,8 @@ Record anew only when no order that runs the old way is left. A change that has 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -19,13 +20,16 @@ from api.handles import refund_handle
 from config.fields import Key
 from config.groups import TemporalSettings
 from config.temporal import data_converter
-from models.errors import NeedsPerson, ProviderUnavailable
+from models.artwork import sha256_of
+from models.errors import GenerationRefused, NeedsPerson, NoPicture, ProviderUnavailable
+from models.generation import GenerateImage, design_workflow_id, generation_id_for
 from models.order import HoldReason, OrderStatus
 from models.payment import RefundState
 from models.production import ManufacturerOrderStatus, PollerInput, ProductionStage
 from models.stock import BrandSync, StockSync
 from tests.workflows.server import time_skipping
 from tests.workflows.shop import CLERK, Shop
+from workflows.design import DesignWorkflow
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 from workflows.poller import STATUS_POLLER_ID, StatusPoller
@@ -33,6 +37,7 @@ from workflows.refund import RefundWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 FOLDER = Path(__file__).parent
+SUBJECT = sha256_of(b"a wish")
 
 
 def _key(name: str, byte: int) -> Key:
@@ -180,6 +185,53 @@ async def poller_in_trouble(shop: Shop) -> WorkflowHandle[Any, Any]:
     return handle
 
 
+async def picture(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A picture that was made with the third answer: the first had none in it, the second was lost."""
+    shop.generator.faults.fail("generate", NoPicture("words only", provider="gemini"))
+    shop.generator.faults.lose_answer("generate", shop.LOST)
+    return await _generation(shop)
+
+
+async def picture_refused(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A picture that the AI would not make."""
+    shop.generator.faults.fail("generate", GenerationRefused("Please choose another photo.", provider="gemini"))
+    return await _generation(shop)
+
+
+async def picture_canceled(shop: Shop) -> WorkflowHandle[Any, Any]:
+    """A picture that was canceled in Temporal's Web UI while the AI worked."""
+    gate = shop.generator.faults.hold("generate")
+    handle = await _start_generation(shop)
+    await gate.reached.wait()
+    await handle.cancel()
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    gate.open()
+    return handle
+
+
+async def _generation(shop: Shop) -> WorkflowHandle[Any, Any]:
+    handle = await _start_generation(shop)
+    await handle.result()
+    return handle
+
+
+async def _start_generation(shop: Shop) -> WorkflowHandle[Any, Any]:
+    generation_id = generation_id_for(SUBJECT, 1)
+    wish = GenerateImage(
+        generation_id=generation_id,
+        subject=SUBJECT,
+        attempt=1,
+        client="a pseudonym",
+        template_id="retro-remix",
+        style={"keyword": "Ada Lovelace"},
+        at=await shop.env.get_current_time(),
+    )
+    return await shop.client.start_workflow(
+        DesignWorkflow.run, wish, id=design_workflow_id(generation_id), task_queue=ORDERS_TASK_QUEUE
+    )
+
+
 SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]]]]] = {
     "completed": (RETIRED_KEY, completed),
     "expired": (CURRENT_KEY, expired),
@@ -193,12 +245,16 @@ SCENES: dict[str, tuple[Key, Callable[[Shop], Awaitable[WorkflowHandle[Any, Any]
     "stock": (CURRENT_KEY, stock),
     "brands": (CURRENT_KEY, brands),
     "poller_in_trouble": (CURRENT_KEY, poller_in_trouble),
+    "picture": (CURRENT_KEY, picture),
+    "picture_refused": (CURRENT_KEY, picture_refused),
+    "picture_canceled": (CURRENT_KEY, picture_canceled),
 }
 
 
-async def record(folder: Path) -> None:
-    """Play every scene and write its history."""
-    for name, (key, play) in SCENES.items():
+async def record(folder: Path, names: Collection[str]) -> None:
+    """Play these scenes and write their histories."""
+    for name in names:
+        key, play = SCENES[name]
         async with time_skipping(data_converter(settings(key))) as env:
             shop = Shop(env)
             async with shop.open():
@@ -210,4 +266,4 @@ async def record(folder: Path) -> None:
 
 if __name__ == "__main__":
     logging.disable()  # the scenes fail on purpose
-    asyncio.run(record(FOLDER))
+    asyncio.run(record(FOLDER, sys.argv[1:] or SCENES))

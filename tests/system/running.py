@@ -1,6 +1,6 @@
 """Starts the whole shop in one event loop, with real sockets in between.
 
-PostgreSQL, Temporal, the API, the worker and the emulators of Stripe, the manufacturer and the object store are all real
+PostgreSQL, Temporal, the API, the worker and the emulators of Stripe, Gemini, the manufacturer and the object store are all real
 processes or real servers on loopback; only the customer, the packer and the card are played.
 """
 
@@ -25,6 +25,8 @@ from api.poller_keeper import REFERENCES_CHANNEL
 from config.settings import Settings
 from config.temporal import connect, register_search_attributes
 from dev.emulators import s3
+from dev.emulators.gemini.app import create_app as create_gemini
+from dev.emulators.gemini.settings import GeminiEmulatorSettings
 from dev.emulators.manufacturer.app import create_app as create_manufacturer
 from dev.emulators.manufacturer.settings import ManufacturerEmulatorSettings
 from dev.emulators.remote import Remote
@@ -77,7 +79,7 @@ def settings_for(
                 "access_key_id": "id",
                 "secret_access_key": "secret",
             },
-            "gemini": {"api_key": "key"},
+            "gemini": {"api_key": "key", "base_url": urls.get("gemini", "http://127.0.0.1:1"), "image_size": "1K"},
             "image_link": {"keys": KEY, "public_base_url": urls["api"]},
             "storefront": {"url": "https://shop.test.example"},
             "api": {"rate_default": "1000000/minute"},
@@ -134,6 +136,7 @@ async def running(
             manufacturer=await stack.enter_async_context(Remote(urls["manufacturer"])),
             stripe_controls=emulators["stripe"].state.controls,
             s3=await stack.enter_async_context(Remote(urls["s3"])),
+            gemini=await stack.enter_async_context(Remote(urls["gemini"])),
             bucket=folder / "buckets" / settings.storage.bucket,
             clock=clock,
             messages=messages,
@@ -151,6 +154,7 @@ def _app(settings: Settings, clock: MovableClock) -> FastAPI:
 
 
 def _emulators(api_url: str, folder: Path, partner: Mapping[str, Any]) -> Iterable[tuple[str, FastAPI]]:
+    yield "gemini", create_gemini(GeminiEmulatorSettings(api_key="key"))
     yield (
         "stripe",
         create_stripe(

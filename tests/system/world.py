@@ -64,6 +64,7 @@ class World:
     manufacturer: Remote
     stripe_controls: Controls
     s3: Remote
+    gemini: Remote
     bucket: Path
     clock: MovableClock
     messages: Notified
@@ -150,7 +151,7 @@ class World:
     async def calm(self) -> None:
         """As a test wants to find the world: nothing goes wrong, nothing is held back, everybody works."""
         self.clock.ahead = timedelta(0)
-        for emulator in (self.stripe, self.manufacturer, self.s3):
+        for emulator in (self.stripe, self.manufacturer, self.s3, self.gemini):
             await emulator.clear_faults()
         await self.stripe.release_webhooks()
         await self.manufacturer.call("PUT", "/clock", {"frozen": False})

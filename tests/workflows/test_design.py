@@ -22,6 +22,7 @@ from config import interceptors
 from models.artwork import StoredImage, sha256_of
 from models.errors import (
     GenerationRefused,
+    IntegrityBroken,
     NoPicture,
     OrderRefused,
     OutcomeUnknown,
@@ -291,6 +292,23 @@ async def test_a_worker_that_falls_silent_has_paid_for_nothing_else_where_its_an
 
     assert (result.state, result.cost) == (GenerationState.MADE, cost)
     assert len(shop.generator.paid) == cost // PRICE
+
+
+async def test_the_answer_of_a_try_that_was_given_up_too_early_is_used_and_both_are_counted(shop: Shop) -> None:
+    """It comes while the next try waits for another one."""
+    asked = await wish(shop)
+    gate = shop.generator.faults.hold("generate", when_done=True)
+    handle = await start(shop, asked)
+    await gate.reached.wait()
+    shop.store.objects[answer_key(asked.generation_id, 1)] = b"the other one"
+    shop.store.faults.fail("put", IntegrityBroken("holds something else"))
+    gate.open()
+
+    result = await handle.result()
+
+    assert result.picture is not None
+    assert shop.store.objects[result.picture.image.key] == b"clean: the other one"
+    assert len(shop.generator.paid) == 1
 
 
 async def test_a_try_that_fails_after_the_answer_was_kept_pays_nothing_more(shop: Shop) -> None:
