@@ -31,6 +31,8 @@ from dev.world import DATABASE, PRINT_STEP, Ports, environment
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.options import ORDERS_TASK_QUEUE
 
+EMULATORS = ("stripe", "manufacturer", "gemini", "s3")
+"""They and the demo storefront are one process."""
 SHIPPED = ("activities", "adapters", "api", "config", "models", "workflows")
 """The folders whose changes restart API and worker under `--reload`."""
 
@@ -92,7 +94,7 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
 
 
 def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: timedelta) -> Service:
-    listening = {ports.option(name): getattr(ports, name) for name in ("stripe", "manufacturer", "gemini", "s3")}
+    listening = {ports.option(name): getattr(ports, name) for name in (*EMULATORS, "storefront")}
     options = ("--data", str(data / "emulators"), "--print-step", str(print_step.total_seconds()))
     return Service(
         command=Command(
@@ -101,7 +103,12 @@ def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: time
             env=env,
             listens_on=listening,
         ),
-        ready=all_of(answers(f"{ports.url(name)}/_emulator/faults") for name in ("stripe", "manufacturer", "gemini", "s3")),
+        ready=all_of(
+            (
+                *(answers(f"{ports.url(name)}/_emulator/faults") for name in EMULATORS),
+                answers(f"{ports.url('storefront')}/static/shop.css"),
+            )
+        ),
     )
 
 
@@ -134,6 +141,7 @@ def show_addresses(options: Options, console: Console) -> None:
     ports = options.ports
     console.print()
     for what, url in (
+        ("Shop", ports.url("storefront")),
         ("API", f"{ports.url('api')}/docs"),
         ("Temporal", ports.url("temporal_ui")),
         ("Stripe", ports.url("stripe")),
