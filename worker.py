@@ -21,7 +21,9 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
+from activities.retention import RetentionActivities
 from activities.stock import StockActivities
+from adapters.claiming import ClaimingStore
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
 from adapters.postgres.catalog import CatalogReader
@@ -31,6 +33,7 @@ from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.notifications import listening
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.reference_book import PostgresReferenceBook
+from adapters.postgres.retention import PostgresClaims, PostgresRetention
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.r2 import open_store
 from adapters.rendering.renderer import PillowRenderer
@@ -46,9 +49,10 @@ from workflows.options import ARTWORK_TASK_QUEUE, MANUFACTURER_TASK_QUEUE, ORDER
 from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
+from workflows.retention import RetentionWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, StatusPoller, StockSyncWorkflow, BrandSyncWorkflow, RetentionWorkflow]
 
 LINK_TIMEOUT = 30.0
 """Seconds for reading one print file back through the front door."""
@@ -75,7 +79,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         ]
         if ORDERS_TASK_QUEUE in settings.worker.task_queues:
             devices = CatalogReader(database).devices
-            loops.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock)))
+            loops.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock, settings.retention)))
         stack.push_async_callback(_stop, loops)
         log.info("worker serves", task_queues=settings.worker.task_queues)
         await _until_stopped(stop, loops)
@@ -88,7 +92,8 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     book = PostgresOrderBook(database)
     gateway = await stack.enter_async_context(stripe_gateway(settings.stripe, settings.storefront))
     partner = await stack.enter_async_context(manufacturer_client(settings.manufacturer))
-    store = await stack.enter_async_context(open_store(settings.storage))
+    bucket = await stack.enter_async_context(open_store(settings.storage))
+    store = ClaimingStore(bucket, PostgresClaims(database))
     renderer = stack.enter_context(PillowRenderer(workers=settings.worker.artwork_concurrency))
 
     orders = OrderActivities(book)
@@ -100,6 +105,7 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     seats = settings.worker.manufacturer_seats_per_device
     production = ProductionActivities(partner, book, gateway, links, store, turns, seats_per_device=seats)
     poller = PollerActivities(partner, PostgresReferenceBook(database), batch_size=settings.manufacturer.batch_size)
+    retention = RetentionActivities(PostgresRetention(database), bucket)
     stock = StockActivities(partner, PostgresStockBook(database), stale_after=settings.stock.stale_after)
 
     activities: dict[str, list[Callable[..., Any]]] = {
@@ -114,6 +120,9 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
             payment.void_payment,
             payment.request_refund,
             payment.read_refund,
+            retention.give_up,
+            retention.erase_objects,
+            retention.erase_answers,
         ],
         ARTWORK_TASK_QUEUE: [artwork.prepare_print_file],
         MANUFACTURER_TASK_QUEUE: [

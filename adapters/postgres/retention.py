@@ -1,10 +1,10 @@
 """Which pictures nobody needs any more.
 
-Objects are named by their content and shared: an upload, a design, a generation and several orders may need the same one, so it
-goes only when the last of them has no claim on it. It goes in two steps. First its row is marked (`removed_at`): from then on it is
-shown to nobody and nothing new can be made of it. A grace period later its object is erased while the row is locked. Whoever stores
-the same bytes again takes the mark off *before* he looks whether the object is there (`PostgresClaims`): either we find the mark
-gone, or he finds the object gone and stores it anew.
+Objects are named by their content and shared: an upload, a design, a generation and several orders may need the same one, so
+it goes only when the last of them has no claim on it. It goes in two steps. First its row is marked (`removed_at`): from then
+on it is shown to nobody and nothing new can be made of it. A grace period later its object is erased while the row is locked.
+Whoever stores the same bytes again takes the mark off *before* looking whether the object is there (`PostgresClaims`): either we
+find the mark gone, or they find the object gone and store it anew.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -91,6 +91,8 @@ WITH {_LIVE}, pictures AS (
 SELECT (SELECT count(*) FROM pictures), (SELECT count(*) FROM files), (SELECT count(*) FROM documents)
 """)  # noqa: S608 - only a constant is put in
 
+_NO_HURRY = text("SET LOCAL statement_timeout = '60s'")
+
 _DUE = text("""
 SELECT key FROM (
     SELECT key FROM assets WHERE removed_at <= :due AND erased_at IS NULL
@@ -134,6 +136,7 @@ class PostgresRetention:
             "final": _FINAL,
         }
         async with self._database.begin() as connection:
+            await connection.execute(_NO_HURRY)
             kept = (await connection.execute(_KEEP_AFTER_ALL, values)).scalar_one()
             pictures, print_files, designs = (await connection.execute(_GIVE_UP, values)).one()
         return GivenUp(pictures=pictures, print_files=print_files, designs=designs, kept_after_all=kept)
