@@ -15,7 +15,7 @@ class ClaimingStore:
         self.probe = store.probe
 
     async def put(self, key: str, data: bytes, *, media_type: str) -> None:
-        """Store the bytes, unless they are there and stay. Raises as `R2Store.put`, and `ProviderUnavailable` without database."""
+        """Store the bytes, unless they are there to stay. Raises as `R2Store.put`; `ProviderUnavailable` without database."""
         await self._claims.claim(key)
         await self._store.put(key, data, media_type=media_type)
 
