@@ -196,6 +196,17 @@ class TestOrders:
         assert row["erased_at"] is not None, "the proof stays, its file is gone"
         assert len(await house.shop.rows("SELECT id FROM orders")) == 1
 
+    async def test_what_was_generated_for_an_order_is_kept_as_long_as_the_order(self, house: House):
+        photo = await house.upload(b"photo", kind=PictureKind.PHOTO, folder="photos")
+        order = await house.order((await house.upload(b"final")).name)
+        asked, book = wish(photo=photo.image, order_id=order), PostgresGenerations(house.shop.database)
+        await book.begin(asked)
+        await house.store.put(f"generated/{sha256_of(b'a picture')}.jpg", b"a picture", media_type="image/jpeg")
+        await book.finish(asked, made(asked), at=NOW)
+        assert await house.runs(NOW + 3 * MONTH) == {"answers"}
+        await house.enter(order, OrderStatus.FAILED, at=NOW + 3 * MONTH, version=2)
+        assert await house.runs(NOW + 5 * MONTH) == {"photos", "generated", "uploads"}
+
 
 class TestSharing:
     async def test_what_two_have_sent_goes_with_the_last_of_them(self, house: House):
@@ -223,6 +234,15 @@ class TestSharing:
         await house.enter(order, OrderStatus.COMPLETED)
         await house.upload(b"design", name="again.png", at=NOW + timedelta(days=29), folder="print")
         assert await house.runs(NOW + MONTH) == {"previews"}
+        assert await house.bucket.exists(file.key)
+
+    @pytest.mark.parametrize("given_up", ["assets", "print_files"])
+    async def test_an_object_with_two_rows_is_erased_only_when_both_were_given_up(self, house: House, given_up: str):
+        design = await house.draw(b"design")
+        file = await house.print_file(await house.order(design.names.final), design.design.print_image, b"design")
+        await house.shop.execute(f"UPDATE {given_up} SET removed_at = :at WHERE key = :key", at=NOW, key=file.key)  # noqa: S608
+        erased = await house.book.erase(EraseObjects(policy=POLICY, at=NOW + DAY), house.bucket.delete)
+        assert erased.folders == ()
         assert await house.bucket.exists(file.key)
 
 
