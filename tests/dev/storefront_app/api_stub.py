@@ -98,7 +98,9 @@ class ApiStub:
         return catalog.FontList(success=True, fonts=[_font("inter"), _font("pacifico")])
 
     async def colors(self, kind: ColorKind) -> catalog.ColorList:
-        return catalog.ColorList(success=True, colors=[_color(hex_value, kind) for hex_value in ("#000000", "#ffffff", "#ef4444")])
+        return catalog.ColorList(
+            success=True, colors=[_color(hex_value, kind) for hex_value in ("#000000", "#ffffff", "#ef4444")]
+        )
 
     async def stickers(self) -> StickerCategories:
         return StickerCategories(

@@ -40,7 +40,9 @@ class _Reader(HTMLParser):
         found = {name: value or "" for name, value in attrs}
         self.tags.append((tag, found))
         if tag == "form":
-            self.forms.append(Form(found.get("action", ""), found.get("method", "get"), found.get("enctype", "").startswith("multi")))
+            self.forms.append(
+                Form(found.get("action", ""), found.get("method", "get"), found.get("enctype", "").startswith("multi"))
+            )
         elif self.forms:
             self._read_control(self.forms[-1], tag, found)
         if tag not in {"input", "img", "meta", "link", "rect", "circle"}:
@@ -143,7 +145,7 @@ class Browser:
             return await self._follow(await self.http.get(url, params=values))
         if not form.is_multipart:
             return await self._follow(await self.http.post(url, data=values))
-        sent: dict[str, File] = {name: ("", b"") for name in form.files} | dict(files or {})
+        sent: dict[str, File] = dict.fromkeys(form.files, ("", b"")) | dict(files or {})
         return await self._follow(await self.http.post(url, data=values, files=sent))
 
     async def _follow(self, answer: httpx.Response) -> Page:

@@ -95,7 +95,13 @@ class TestDesign:
     async def test_everything_that_was_chosen_is_in_the_document(self, api: ApiStub, browser: Browser):
         page = await drawn(browser, machine="CXYLOGD8OQUK")
         placed = {"photo_zoom_0": "1.5", "fit_0": "contain", "background_color": "#ef4444", "background_picture": "SPACE/1"}
-        text = {"text_0": "Ada\r\nB.", "text_font_0": "pacifico", "text_color_0": "#ffffff", "text_size_0": "0.2", "text_y_0": "0.3"}
+        text = {
+            "text_0": "Ada\r\nB.",
+            "text_font_0": "pacifico",
+            "text_color_0": "#ffffff",
+            "text_size_0": "0.2",
+            "text_y_0": "0.3",
+        }
         page = await browser.press(page, ("add_sticker", "CAT/1"), placed | text)
         await browser.press(page, PREVIEW, {"sticker_x_0": "0.25", "sticker_rotation_0": "15"})
         body = api.designs[-1]
