@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.ports import ObjectRemover, RetentionBook
 from models.errors import ProviderUnavailable
-from models.retention import Erased, EraseObjects, GivenUp, GiveUp, added_up
+from models.retention import SHOWN_REASONS, Erased, EraseObjects, GivenUp, GiveUp, added_up
 
 BATCHES = 100
 """Batches of one call: a few minutes at most."""
@@ -29,7 +29,6 @@ class RetentionActivities:
         for _ in range(BATCHES):
             batch = await self._book.erase(request.model_copy(update={"after": total.last}), self._remover.delete)
             total = _with(total, batch)
-            activity.heartbeat(total.last)
             if batch.last is None:
                 break
         return _checked(total)
@@ -41,7 +40,6 @@ class RetentionActivities:
         for _ in range(BATCHES):
             batch = await self._book.erase_answers(request, self._remover.delete)
             total = _with(total, batch)
-            activity.heartbeat()
             if batch.last is None:
                 break
         return _checked(total)
@@ -51,7 +49,7 @@ def _with(total: Erased, batch: Erased) -> Erased:
     return Erased(
         folders=added_up(total.folders + batch.folders),
         failed=total.failed + batch.failed,
-        reasons=(total.reasons + batch.reasons)[:10],
+        reasons=(total.reasons + batch.reasons)[:SHOWN_REASONS],
         last=batch.last,
     )
 

@@ -10,6 +10,9 @@ from models.base import Contract, Instant
 MOST_ANSWERS = 5
 """The AI's answers of one generation that may be in the bucket; more are never paid for."""
 
+SHOWN_REASONS = 10
+"""Why objects could not be erased: the first few say it."""
+
 
 class RetentionPolicy(Contract):
     """How long what is kept.
@@ -76,7 +79,7 @@ class Erased(Contract):
 
     folders: tuple[ErasedFolder, ...] = ()
     failed: int = 0
-    reasons: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    reasons: Annotated[tuple[str, ...], Field(max_length=SHOWN_REASONS)] = ()
     last: str | None = None
 
 

@@ -173,6 +173,7 @@ COUNT = ActivityOptions(
 GIVE_UP = ActivityOptions(
     start_to_close_timeout=timedelta(minutes=2),
     schedule_to_close_timeout=timedelta(hours=1),
+    heartbeat_timeout=HEARTBEAT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=5)),
 )
 """A look through all pictures; tomorrow is another day."""
@@ -180,7 +181,7 @@ GIVE_UP = ActivityOptions(
 ERASE = ActivityOptions(
     start_to_close_timeout=timedelta(minutes=30),
     schedule_to_close_timeout=timedelta(hours=3),
-    heartbeat_timeout=timedelta(minutes=1),
+    heartbeat_timeout=HEARTBEAT,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=10)),
 )
 """Some thousand objects, one batch after the other; the bucket may be away for a while."""

@@ -5,7 +5,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.retention import RetentionActivities
-    from models.retention import Erased, EraseObjects, GiveUp, RetentionPolicy, RetentionReport, added_up
+    from models.retention import SHOWN_REASONS, Erased, EraseObjects, GiveUp, RetentionPolicy, RetentionReport, added_up
     from workflows.options import ERASE, GIVE_UP
 
 MOST_CALLS = 100
@@ -25,16 +25,18 @@ class RetentionWorkflow:
         given_up = await workflow.execute_activity_method(
             RetentionActivities.give_up, GiveUp(policy=policy, at=at), summary="what nobody needs any more", **GIVE_UP
         )
+        request = EraseObjects(policy=policy, at=at)
+        objects = await _erase_objects(request)
         answers = await workflow.execute_activity_method(
-            RetentionActivities.erase_answers, EraseObjects(policy=policy, at=at), summary="answers of the AI", **ERASE
+            RetentionActivities.erase_answers, request, summary="answers of the AI", **ERASE
         )
-        parts = [answers, *await _erase_objects(EraseObjects(policy=policy, at=at))]
+        parts = [*objects, answers]
         report = RetentionReport(
             given_up=given_up,
             folders=added_up(tuple(folder for part in parts for folder in part.folders)),
             failed=sum(part.failed for part in parts),
-            reasons=tuple(reason for part in parts for reason in part.reasons)[:10],
-            is_complete=parts[-1].last is None,
+            reasons=tuple(reason for part in parts for reason in part.reasons)[:SHOWN_REASONS],
+            is_complete=objects[-1].last is None,
         )
         workflow.set_current_details(_details(report))
         workflow.logger.info("retention: %s", report.model_dump_json())

@@ -7,24 +7,27 @@ Whoever stores the same bytes again takes the mark off *before* looking whether 
 find the mark gone, or they find the object gone and store it anew.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.engine import Database
+from models.errors import ProviderUnavailable
 from models.generation import answer_key
 from models.order import OrderStatus
-from models.retention import MOST_ANSWERS, Erased, ErasedFolder, EraseObjects, GivenUp, GiveUp, added_up
+from models.retention import MOST_ANSWERS, SHOWN_REASONS, Erased, ErasedFolder, EraseObjects, GivenUp, GiveUp, added_up
 
 Remove = Callable[[Collection[str]], Awaitable[Mapping[str, str]]]
 """Removes objects and says of each that is still there why."""
 
 BATCH: Final = 50
 """Objects that are erased while their rows are locked: about a second."""
-_SHOWN_REASONS: Final = 10
+LOCKED_FOR: Final = timedelta(seconds=20)
+"""At most; below `IDLE_IN_TRANSACTION_TIMEOUT`, at which the database takes the locks away while we still erase."""
 
 _FINAL: Final = [status.value for status in OrderStatus if status.is_final]
 
@@ -154,7 +157,7 @@ class PostgresRetention:
             if not keys:
                 return Erased()
             sizes = await _locked(connection, keys, due)
-            failures = await remove(sorted(sizes)) if sizes else {}
+            failures = await _in_time(remove, sorted(sizes)) if sizes else {}
             gone = [key for key in sizes if key not in failures]
             for statement in _ERASED.values():
                 await connection.execute(statement, {"at": request.at, "keys": gone})
@@ -199,7 +202,15 @@ async def _locked(connection: AsyncConnection, keys: Sequence[str], due: datetim
     return {key: size for key, size in sizes.items() if key not in needed}
 
 
+async def _in_time(remove: Remove, keys: Collection[str]) -> Mapping[str, str]:
+    try:
+        async with asyncio.timeout(LOCKED_FOR.total_seconds()):
+            return await remove(keys)
+    except TimeoutError as error:
+        raise ProviderUnavailable("the bucket is too slow to be erased from", provider="r2") from error
+
+
 def _erased(sizes: Mapping[str, int], failures: Mapping[str, str], *, last: str | None) -> Erased:
     parts = tuple(ErasedFolder(folder=key.partition("/")[0], objects=1, size=size) for key, size in sizes.items())
-    reasons = tuple(f"{key}: {reason}" for key, reason in list(failures.items())[:_SHOWN_REASONS])
+    reasons = tuple(f"{key}: {reason}" for key, reason in list(failures.items())[:SHOWN_REASONS])
     return Erased(folders=added_up(parts), failed=len(failures), reasons=reasons, last=last)

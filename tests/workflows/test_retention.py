@@ -1,8 +1,9 @@
 """A run erases what it can, says what went and what did not, and ends."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio import activity
@@ -52,7 +53,7 @@ def erased(folder: str, objects: int, *, last: str | None = None, failed: int = 
 
 @asynccontextmanager
 async def run(env: WorkflowEnvironment, steps: Steps) -> AsyncIterator[Handle]:
-    activities = [steps.give_up, steps.erase_objects, steps.erase_answers]
+    activities: list[Callable[..., Any]] = [steps.give_up, steps.erase_objects, steps.erase_answers]
     async with Worker(env.client, task_queue=ORDERS_TASK_QUEUE, workflows=[RetentionWorkflow], activities=activities):
         yield await env.client.start_workflow(RetentionWorkflow.run, POLICY, id="retention", task_queue=ORDERS_TASK_QUEUE)
 

@@ -352,7 +352,6 @@ class TestInterrupted:
 
     async def test_many_batches_are_worked_off_and_each_byte_is_counted(self, house: House, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("adapters.postgres.retention.BATCH", 2)
-        monkeypatch.setattr("activities.retention.activity.heartbeat", lambda *_: None)
         for number in range(5):
             await house.upload(bytes([number]) * 10)
         await house.give_up(NOW + MONTH)
@@ -361,8 +360,7 @@ class TestInterrupted:
         assert [(folder.folder, folder.objects, folder.size) for folder in erased.folders] == [("uploads", 5, 50)]
         assert erased.last is None
 
-    async def test_a_bucket_that_is_away_is_an_outage_to_be_tried_again(self, house: House, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("activities.retention.activity.heartbeat", lambda *_: None)
+    async def test_a_bucket_that_is_away_is_an_outage_to_be_tried_again(self, house: House):
         await house.upload(b"picture")
         await house.give_up(NOW + MONTH)
 
@@ -372,3 +370,18 @@ class TestInterrupted:
 
         with pytest.raises(ProviderUnavailable):
             await RetentionActivities(house.book, Away()).erase_objects(EraseObjects(policy=POLICY, at=NOW + MONTH + DAY))
+
+    async def test_a_bucket_that_is_too_slow_loses_the_lock_and_erases_nothing(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Rows may not be locked for long, and nothing may be erased without the lock."""
+        monkeypatch.setattr("adapters.postgres.retention.LOCKED_FOR", timedelta(0))
+        await house.upload(b"picture")
+        await house.give_up(NOW + MONTH)
+
+        async def never(keys):
+            await asyncio.Event().wait()
+
+        with pytest.raises(ProviderUnavailable):
+            await house.book.erase(EraseObjects(policy=POLICY, at=NOW + MONTH + DAY), never)
+        assert await house.shop.rows("SELECT key FROM assets WHERE erased_at IS NOT NULL") == []
