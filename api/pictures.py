@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -13,11 +12,12 @@ import structlog
 from adapters.links import Audience, Grant, LinkMalformed, LinkRefused, LinkUnsigned, SignedImageLinks, new_file_name
 from adapters.r2 import StoredObject
 from adapters.rendering.data_url import parse_data_url
-from adapters.rendering.inspection import inspect_image
+from adapters.rendering.final_image import inspect_final_image
 from adapters.rendering.normalized import NormalizedPhoto
 from api.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from api.ports import PartnerOrders, Uploads
 from models.artwork import PRINT_FOLDER, ImageLink, PictureKind, Upload, object_key
+from models.design import DesignWarning
 from models.errors import NotThere, OrderRefused, ProviderUnavailable, RefusalCode
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,6 @@ LINK_LIFETIME = timedelta(hours=24)
 """How long a customer's browser can show its picture: the design, the payment and the confirmation page."""
 PICTURES_AT_ONCE = 2
 """Final images being decoded; each takes up to 100 MB of memory and half a second of a core."""
-_TO_DESIGN_WITH = frozenset({PictureKind.PHOTO, PictureKind.GENERATED})
 NOT_GOOD = "This link is not good, or not any more. Please go back to where you found it."
 NO_PICTURE = "There is no such picture. It may have been removed; please design your case again."
 
@@ -81,20 +80,20 @@ class Pictures:
         self._clock = clock
         self._seats = asyncio.Semaphore(PICTURES_AT_ONCE)
 
-    async def accept(self, data_url: str, *, template_id: str) -> tuple[Upload, ImageLink]:
+    async def accept(self, data_url: str, *, template_id: str) -> tuple[Upload, ImageLink, tuple[DesignWarning, ...]]:
         """Check and store a final image, and give it a fresh name: each upload is a new attempt to order.
 
         The object is stored before the row names it. Raises `OrderRefused` for a picture that cannot be printed.
         """
         async with self._seats:
             data = await asyncio.to_thread(parse_data_url, data_url)
-            image = await asyncio.to_thread(partial(inspect_image, data))
+            image, warnings = await asyncio.to_thread(inspect_final_image, data)
         await self._store.put(image.key, data, media_type=image.media_type)
         now = self._clock()
         upload = Upload(name=new_file_name(image.media_type), template_id=template_id, image=image, created_at=now)
         await self._uploads.add(upload)
         log.info("final image stored", sha256=image.sha256, width=image.width, height=image.height, size=image.size)
-        return upload, self.link_to(upload)
+        return upload, self.link_to(upload), warnings
 
     async def accept_photo(self, data: bytes) -> Upload:
         """Make a photo safe to keep, store it, and give it a fresh name.
@@ -116,20 +115,6 @@ class Pictures:
     def link_to_name(self, name: str) -> ImageLink:
         """Return the same by the name of the picture."""
         return self._links.link(name, audience=Audience.END_USER, expires_at=self._clock() + LINK_LIFETIME)
-
-    async def find_photo(self, name: str) -> Upload:
-        """Find a picture to design with, sent or generated, by its name.
-
-        Raises `OrderRefused` (`UNKNOWN_PICTURE`) for a name that leads to none, or to one that was removed.
-        """
-        upload = await self._uploads.find(name)
-        if upload is None or upload.kind not in _TO_DESIGN_WITH:
-            raise OrderRefused(
-                "One of your pictures is not there any more. Please add it again.",
-                code=RefusalCode.UNKNOWN_PICTURE,
-                facts={"picture": name},
-            )
-        return upload
 
     async def open(self, name: str, token: str | None) -> OpenPicture:
         """Say what a link opens.

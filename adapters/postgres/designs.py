@@ -18,6 +18,8 @@ from models.order import CheckoutRequest, Product
 from models.tables import Asset, Upload
 from models.tables import Design as DesignRow
 
+TO_DESIGN_WITH = (PictureKind.PHOTO, PictureKind.GENERATED)
+
 
 class PostgresDesigns:
     """The port `activities.ports.DesignBook`, and what the front door reads before it has a design drawn."""
@@ -34,11 +36,11 @@ class PostgresDesigns:
         return case(request, known.facts, shell_id=shell_id, in_stock=in_stock)
 
     async def pictures(self, names: Collection[str]) -> dict[str, StoredImage]:
-        """Find pictures by their public names; one that nobody has, or whose bytes were removed, is missing from the answer."""
+        """Find pictures to design with by their public names; what nobody has, and whose bytes were removed, is missing."""
         statement = (
             select(Upload.name, *_image(Asset))
             .join(Asset, Asset.sha256 == Upload.asset_sha256)
-            .where(Upload.name.in_(names), Asset.removed_at.is_(None))
+            .where(Upload.name.in_(names), Upload.kind.in_(TO_DESIGN_WITH), Asset.removed_at.is_(None))
         )
         async with self._database.connect() as connection:
             rows = (await connection.execute(statement)).mappings()

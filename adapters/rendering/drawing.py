@@ -47,7 +47,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is seen of a placed picture: RGB, or RGBA in memory, as large as its box."""
+    """What is seen of a placed picture: RGB or RGBA in memory, as large as its box."""
 
     image: pyvips.Image
     box: Box
@@ -121,7 +121,7 @@ def place(source: Source, placement: Placement) -> Piece | None:
     image = _scaled(image.copy_memory() if rotation else image, width, height)
     image = image.rot(_QUARTERS[rotation]) if rotation else image
     image = image.crop(seen.left - box.left, seen.top - box.top, seen.width, seen.height)
-    return Piece(image.copy_memory() if rotation or image.hasalpha() else image, seen)
+    return Piece(image.copy_memory(), seen)  # now, so that no two pictures are being decoded at once
 
 
 def _turned(source: Source, placement: Placement, angle: float) -> Piece | None:

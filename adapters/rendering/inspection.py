@@ -91,7 +91,11 @@ def inspect_image(data: bytes, *, limits: ImageLimits = FINAL_IMAGE, folder: str
 
     Raises `OrderRefused`: `IMAGE_TOO_LARGE` (bytes, pixels), `WRONG_RATIO` or `BAD_IMAGE` (anything else).
     """
-    image = decode_image(data, limits=limits)
+    return facts_of(decode_image(data, limits=limits), data, folder=folder)
+
+
+def facts_of(image: Image.Image, data: bytes, *, folder: str = "uploads") -> StoredImage:
+    """Return the facts of a picture that was decoded from these bytes."""
     media_type = _MEDIA_TYPES[image.format or ""]
     width, height = _upright_size(image)
     digest = sha256_of(data)

@@ -9,18 +9,18 @@ import platform
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from types import TracebackType
 from typing import Final, Self
 
 import PIL
 import pyvips
-from PIL import Image, ImageCms
+from PIL import Image
 
 from adapters.rendering.composition import compose
 from adapters.rendering.engine import vips_version
 from adapters.rendering.fonts import fonts_version
 from adapters.rendering.inspection import FINAL_IMAGE, ImageLimits, decode_image, upright
+from adapters.rendering.paper import on_paper
 from adapters.rendering.png import encode_png
 from adapters.rendering.preview import preview_of
 from models.artwork import RenderedImage, RenderRequest, fits, print_size, sha256_of
@@ -29,9 +29,6 @@ from models.errors import OrderRefused, RefusalCode
 
 REVISION: Final = 2
 """Raised with every change of this package that changes a print file's bytes."""
-
-_PAPER: Final = "white"
-"""What shows through a transparent design: the print is made on white."""
 
 
 class PrintRenderer:
@@ -122,7 +119,7 @@ def _render(data: bytes, request: RenderRequest, limits: ImageLimits, version: s
             code=RefusalCode.WRONG_RATIO,
             facts={"width": picture.width, "height": picture.height, "print_width": size[0], "print_height": size[1]},
         )
-    printed = _on_paper(picture)
+    printed = on_paper(picture)
     if printed.size != size:
         printed = printed.resize(size, Image.Resampling.LANCZOS)
     width, height = size
@@ -131,30 +128,3 @@ def _render(data: bytes, request: RenderRequest, limits: ImageLimits, version: s
     png = encode_png(pixels, width_mm=request.width_mm, height_mm=request.height_mm)
     rendered = RenderedImage(data=png, sha256=sha256_of(png), width=width, height=height, renderer_version=version)
     return rendered, drawn - started + time.perf_counter() - encoding
-
-
-def _on_paper(picture: Image.Image) -> Image.Image:
-    """Return the picture as opaque sRGB on a new canvas."""
-    if picture.mode == "I;16":  # `convert` would clip everything above 255 to white
-        picture = picture.point(lambda value: value * (1 / 256)).convert("L")
-        picture.info.pop("transparency", None)  # one of 65 536 greys: no longer to be told from its neighbours
-    paper = Image.new("RGB", picture.size, _PAPER)
-    if picture.has_transparency_data:
-        layers = picture.convert("RGBA")
-        # Not `alpha_composite`: it holds the interpreter for as long as it takes, `paste` does not.
-        paper.paste(_in_srgb(layers.convert("RGB"), picture), mask=layers.getchannel("A"))
-    else:
-        paper.paste(_in_srgb(picture.convert("RGB"), picture))
-    return paper
-
-
-def _in_srgb(pixels: Image.Image, source: Image.Image) -> Image.Image:
-    """Convert from the profile that came with the picture; one that is broken or for other pixels is ignored, as browsers do."""
-    profile = source.info.get("icc_profile")
-    if not profile:
-        return pixels
-    try:
-        converted = ImageCms.profileToProfile(pixels, BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return pixels
-    return converted or pixels

@@ -23,8 +23,8 @@ _PICTURE = {200: {"content": {"image/*": {}}, "description": "The picture"}, **p
 @router.post("/api/images/upload-final", responses=problems(413, 422, 503), openapi_extra=FINAL_IMAGE_BODY)
 async def upload_final(form: FinalImageUpload, pictures: Pictures) -> FinalImage:
     """Take a finished design. Its file name is this attempt to order; the same picture sent again is another attempt."""
-    upload, link = await pictures.accept(form.final_image_data, template_id=form.template_id)
-    return FinalImage.of(upload, link, order_id=form.order_id)
+    upload, link, warnings = await pictures.accept(form.final_image_data, template_id=form.template_id)
+    return FinalImage.of(upload, link, warnings, order_id=form.order_id)
 
 
 @router.post("/api/photos", responses=problems(400, 413, 422, 503), openapi_extra=PHOTO_BODY)

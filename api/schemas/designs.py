@@ -5,9 +5,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, field_validator
 
 from api.designs import DesignWish, LinkedDesign
+from api.schemas.images import Remark
 from api.schemas.words import Text
 from models.artwork import PRINT_WIDTH
-from models.design import DesignDocument, DesignWarning
+from models.design import DesignDocument
 
 Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -55,19 +56,6 @@ class DesignBody(BaseModel):
             shell_id=self.mobile_shell_id,
             document=self.design,
         )
-
-
-class Remark(BaseModel):
-    """What the customer should know before paying; `message` can be shown as it is."""
-
-    code: str
-    message: str
-    layer: str
-    facts: dict[str, str | int | float]
-
-    @classmethod
-    def of(cls, warning: DesignWarning) -> Self:
-        return cls(code=warning.code, message=warning.message, layer=warning.layer, facts=warning.facts)
 
 
 class DrawnDesign(BaseModel):

@@ -1,14 +1,29 @@
 """Answers about pictures."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from models.artwork import ImageLink, Upload
+from models.design import DesignWarning
 
 _FileName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Hours = Annotated[int, Field(ge=1)]
+
+
+class Remark(BaseModel):
+    """What the customer should know before paying; `message` can be shown as it is."""
+
+    code: str
+    message: str
+    layer: str
+    facts: dict[str, str | int | float]
+
+    @classmethod
+    def of(cls, warning: DesignWarning) -> Self:
+        return cls(code=warning.code, message=warning.message, layer=warning.layer, facts=warning.facts)
 
 
 class FinalImage(BaseModel):
@@ -18,6 +33,7 @@ class FinalImage(BaseModel):
         filename: Fresh and unguessable: it is this attempt to order.
         public_url: Shows the picture for as long as its token lives, and is what the checkout sends back.
         session_id: The storefront's own handle of the design.
+        warnings: What the customer should know before paying; new, and empty where all is well.
     """
 
     success: bool
@@ -28,9 +44,10 @@ class FinalImage(BaseModel):
     template_id: str
     order_id: str | None
     image_type: Literal["final_composed"]
+    warnings: list[Remark]
 
     @classmethod
-    def of(cls, upload: Upload, link: ImageLink, *, order_id: str | None) -> Self:
+    def of(cls, upload: Upload, link: ImageLink, warnings: Sequence[DesignWarning], *, order_id: str | None) -> Self:
         return cls(
             success=True,
             filename=upload.name,
@@ -40,6 +57,7 @@ class FinalImage(BaseModel):
             template_id=upload.template_id or "",
             order_id=order_id,
             image_type="final_composed",
+            warnings=[Remark.of(warning) for warning in warnings],
         )
 
 

@@ -32,6 +32,7 @@ async def test_an_upload_answers_every_field_that_the_storefront_reads(browser: 
         "template_id",
         "order_id",
         "image_type",
+        "warnings",
     }
     assert body["public_url"].startswith(f"{API}/image/{body['filename']}?token=")
     assert body["session_id"] == f"session_{int(NOW.timestamp())}"

@@ -13,14 +13,13 @@ from sqlalchemy import text
 
 from adapters.postgres.engine import Database
 from adapters.postgres.uploads import PostgresUploads
-from api.pictures import Pictures
 from api.services import Services
 from api.upload_slots import LARGEST, UploadSlots
 from models.artwork import PictureKind, sha256_of
-from models.errors import OrderRefused, ProviderUnavailable, RefusalCode
+from models.errors import ProviderUnavailable
 from tests.adapters.rendering.photo_corpus import encoded, exif, portrait, sample
 from tests.api.conftest import browser_of
-from tests.api.world import NOW, Clock, MemoryStore, assert_problem, path_of, upload
+from tests.api.world import NOW, Clock, MemoryStore, assert_problem, path_of
 
 BOUNDARY = "d1v1d3"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -199,33 +198,15 @@ async def test_a_phone_that_hangs_up_gives_its_slot_back(stranded_app: FastAPI):
         assert_problem(await send(browser, b"no photo"), 422, code="bad_image")
 
 
-@pytest.fixture
-def pictures(app: FastAPI) -> Pictures:
-    return services_of(app).pictures
-
-
-async def test_a_photo_is_found_by_its_name_until_it_is_removed(
-    browser: httpx.AsyncClient, pictures: Pictures, database: Database
-):
+async def test_a_photo_that_was_removed_is_no_longer_shown(browser: httpx.AsyncClient, database: Database):
     body = (await send(browser, encoded(portrait(), "JPEG"))).json()
-    assert (await pictures.find_photo(body["filename"])).image.width == 240
 
     async with database.connect() as connection:
         await connection.execute(text("UPDATE assets SET removed_at = now()"))
 
-    with pytest.raises(OrderRefused) as refused:
-        await pictures.find_photo(body["filename"])
-    assert refused.value.code is RefusalCode.UNKNOWN_PICTURE
     shown = await browser.get(path_of(body["public_url"]))
     assert_problem(shown, 404)
     assert shown.headers["access-control-allow-origin"] == "*"
-
-
-async def test_a_finished_design_is_not_a_photo(browser: httpx.AsyncClient, pictures: Pictures):
-    body = await upload(browser)
-
-    with pytest.raises(OrderRefused):
-        await pictures.find_photo(body["filename"])
 
 
 async def test_a_removed_photo_that_is_sent_again_opens_by_both_names(

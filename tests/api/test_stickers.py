@@ -1,7 +1,7 @@
 """The sticker screen: a hundred pictures at once, from memory, and what there is not is 404 at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import httpx
@@ -67,13 +67,13 @@ class CountingStore(MemoryStore):
 
 
 @pytest.fixture
-async def screen(browser: httpx.AsyncClient, database: Database, store: MemoryStore) -> AsyncIterator[httpx.AsyncClient]:
+async def screen(browser: httpx.AsyncClient, database: Database, store: MemoryStore) -> httpx.AsyncClient:
     """The storefront, with two packs of stickers and one of backgrounds."""
     book = PostgresDecorations(database)
     for pack, number in (("CAT", "2"), ("CAT", "10"), ("GRAFITTI", "1"), ("POP-ART", "1")):
         await book.write(decoration(store, pack, number), at=NOW)
     await book.write(decoration(store, "SPACE", "1", kind=DecorationKind.BACKGROUND), at=NOW)
-    yield browser
+    return browser
 
 
 async def test_the_packs_are_listed_with_addresses_that_work(screen: httpx.AsyncClient):

@@ -20,7 +20,7 @@ COLORS: Final = ("#ef4444", "#3b82f6", "#22c55e", "#eab308")
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     """Return the file of an image."""
     file = BytesIO()
-    image.save(file, kind, **options)
+    image.save(file, kind, **({"compress_level": 1} if kind == "PNG" else {}), **options)
     return file.getvalue()
 
 
@@ -79,7 +79,7 @@ def sample_pictures() -> dict[str, bytes]:
 
 def sample_document(template_id: str) -> DesignDocument:
     """Return a document with all that a template can hold: moved, turned and small photos, stickers, texts, a background."""
-    changes = (
+    changes: tuple[dict[str, object], ...] = (
         {},
         {"rotation": 12.0, "zoom": 1.2},
         {"fit": Fit.CONTAIN, "rotation": 90.0},

@@ -79,9 +79,11 @@ class TestResolution:
         with pytest.raises(OrderRefused):
             warnings(classic(PhotoLayer(photo="a", zoom=3.1)), good)
 
-    @pytest.mark.parametrize(("size", "is_good"), [((1536, 2752), True), ((1792, 2400), True), ((768, 1376), False)])
+    @pytest.mark.parametrize(
+        ("size", "is_good"), [((1536, 2752), True), ((1792, 2400), True), ((768, 1376), True), ((1024, 1024), False)]
+    )
     def test_what_the_ai_makes_of_2048_pixels_prints_sharp_and_of_1024_it_prints(self, size: tuple[int, int], is_good: bool):
-        """Pictures of 2K in 9:16 and 3:4, and of 1K in 9:16, on a case 70 mm wide."""
+        """Pictures of 2K in 9:16 and 3:4, and of 1K in 9:16 and square, on a case 70 mm wide."""
         found = warnings(classic(), {"a": flat("navy", size)}, ComposeRequest(width_mm=70, height_mm=146))
         assert [warning.code for warning in found] == ([] if is_good else [WarningCode.LOW_RESOLUTION])
 

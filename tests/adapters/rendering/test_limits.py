@@ -15,13 +15,14 @@ from adapters.rendering import engine, png, preview
 from adapters.rendering.png import encode_png
 from adapters.rendering.preview import preview_of
 from adapters.rendering.renderer import PrintRenderer
+from models.artwork import print_size
 from models.design import DesignDocument, Fit, PhotoLayer, StickerLayer, TextLayer
 from models.errors import OrderRefused, RefusalCode
 from tests.adapters.rendering.samples import SHELL, SIZE, flat, landscape, star
 
 MOST_MIB = 400
 SCRIPT = """
-import asyncio, resource, sys
+import asyncio, sys
 from pathlib import Path
 from adapters.rendering.renderer import PrintRenderer
 from models.design import DesignDocument, PhotoLayer
@@ -31,7 +32,8 @@ photo = Path(sys.argv[1]).read_bytes()
 layers = tuple(PhotoLayer(photo="a", zoom=1.2, rotation=float(angle)) for angle in sys.argv[2].split(","))
 with PrintRenderer() as renderer:
     asyncio.run(renderer.compose(DesignDocument(template_id="4-in-1", photos=layers), SHELL, {"a": photo}))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not `getrusage`: its peak begins with that of the process that started this one.
+print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")).split()[1])
 """
 
 
@@ -39,6 +41,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 def renderer() -> Iterator[PrintRenderer]:
     with PrintRenderer(workers=1) as renderer:
         yield renderer
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    return flat("navy", (4000, 6000))
 
 
 def noise(width: int, height: int) -> pyvips.Image:
@@ -49,7 +56,7 @@ def noise(width: int, height: int) -> pyvips.Image:
 
 async def test_forty_stickers_and_twenty_texts_are_drawn(renderer: PrintRenderer):
     stickers = tuple(
-        StickerLayer(sticker="s/1", x=number % 5 / 4, y=number / 40, width=0.1 + number / 20, rotation=number * 9.0)
+        StickerLayer(sticker="s/1", x=number % 5 / 4, y=number / 40, width=0.1 + number / 40, rotation=number * 9.0)
         for number in range(40)
     )
     texts = tuple(TextLayer(text="Every\nwhere 😀", y=number / 20, rotation=number * 18.0) for number in range(20))
@@ -58,15 +65,23 @@ async def test_forty_stickers_and_twenty_texts_are_drawn(renderer: PrintRenderer
     assert (composed.width, composed.height) == SIZE
 
 
-@pytest.mark.parametrize("rotation", [0.0, 360.0, -360.0, 359.999, 0.001, 270.0, 33.3])
-@pytest.mark.parametrize("zoom", [0.1, 10.0])
-@pytest.mark.parametrize("fit", Fit)
-async def test_the_ends_of_every_range_are_drawn(renderer: PrintRenderer, rotation: float, zoom: float, fit: Fit):
-    photo = PhotoLayer(
-        photo="a", fit=fit, zoom=zoom, rotation=rotation, offset_x=2 if zoom > 1 else 0, offset_y=-2 if zoom > 1 else 0
-    )
+@pytest.mark.parametrize(
+    "photo",
+    [
+        PhotoLayer(photo="a", zoom=10, offset_x=2, offset_y=-2),
+        PhotoLayer(photo="a", zoom=10, offset_x=-2, offset_y=2, rotation=33.3),
+        PhotoLayer(photo="a", zoom=10, rotation=270, fit=Fit.CONTAIN),
+        PhotoLayer(photo="a", zoom=0.1, offset_x=2),
+        PhotoLayer(photo="a", zoom=0.1, rotation=359.999),
+        PhotoLayer(photo="a", zoom=0.1, rotation=360, fit=Fit.CONTAIN),
+        PhotoLayer(photo="a", rotation=-360),
+        PhotoLayer(photo="a", rotation=0.001),
+    ],
+    ids=str,
+)
+async def test_the_ends_of_every_range_are_drawn(renderer: PrintRenderer, large: bytes, photo: PhotoLayer):
     design = DesignDocument(template_id="classic", photos=(photo,), texts=(TextLayer(text="Hi"),))
-    composed = await renderer.compose(design, SHELL, {"a": flat("navy", (4000, 6000))})
+    composed = await renderer.compose(design, SHELL, {"a": large})
     assert Image.open(BytesIO(composed.data)).size == SIZE
 
 
@@ -102,17 +117,20 @@ async def test_a_picture_of_any_pixel_format_is_drawn(renderer: PrintRenderer, k
         assert shown[0][1] == (128, 128, 128)
 
 
-def test_a_file_has_at_most_ten_megabytes_even_of_noise_and_still_shows_it():
-    image = noise(1390, 4170)
+def test_a_file_has_at_most_ten_megabytes_even_of_noise_and_still_shows_it(monkeypatch: pytest.MonkeyPatch):
+    """Shown with small pictures and a limit to match: noise takes all of its bytes, and ten megabytes are 57 % of the largest."""
+    width, height = print_size(70, 210)
+    largest = 3 * width * height
+    image = noise(139, 417)
+    monkeypatch.setattr(png, "MAX_BYTES", png.MAX_BYTES * image.width * image.height * 3 // largest)
     first, second = (encode_png(image, width_mm=70, height_mm=210) for _ in range(2))
     assert first == second
-    assert 8_000_000 < len(first) <= png.MAX_BYTES
-    shown = pyvips.Image.pngload_buffer(first)
-    assert (shown - image).abs().max() <= 8
+    assert len(first) <= png.MAX_BYTES
+    assert (pyvips.Image.pngload_buffer(first) - image).abs().max() <= 8
 
 
 def test_what_can_be_compressed_loses_nothing():
-    image = noise(1390, 2905).gaussblur(1).cast("uchar").copy_memory()
+    image = noise(1390, 2905).gaussblur(2).cast("uchar").copy_memory()
     data = encode_png(image, width_mm=70, height_mm=146)
     assert len(data) <= png.MAX_BYTES
     assert (pyvips.Image.pngload_buffer(data) - image).abs().max() == 0
@@ -130,8 +148,9 @@ def test_a_preview_has_at_most_a_hundred_kilobytes_even_of_noise(sigma: int):
 @pytest.mark.parametrize("angles", ["0,0,0,0", "10,90,180,45"])
 async def test_four_photos_of_24_megapixels_are_drawn_in_bounded_memory(tmp_path: Path, angles: str):
     photo = tmp_path / "photo.jpg"
-    photo.write_bytes(landscape(0, (4000, 6000)))
+    # Progressive: decoding it takes the most memory.
+    Image.open(BytesIO(landscape(0, (4000, 6000)))).save(photo, "JPEG", progressive=True, subsampling=0)
     command = [sys.executable, "-c", SCRIPT, str(photo), angles]
     root = Path(engine.__file__).parents[2]
     done = await asyncio.to_thread(subprocess.run, command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
-    assert int(done.stdout) < MOST_MIB
+    assert 50 < int(done.stdout) / 1024 < MOST_MIB
