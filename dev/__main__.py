@@ -1,7 +1,8 @@
 """`python -m dev`: the whole order pipeline on this machine, with nothing to install and nobody to ask.
 
-Starts PostgreSQL, Temporal, emulators of Stripe, Gemini, the manufacturer and the object store, migrates and seeds, starts API
-and worker, and plays one web order from upload to delivery. Data stay in one folder and survive restarts, running orders too.
+Starts PostgreSQL, Temporal, emulators of Stripe, Gemini, the manufacturer and the object store, and a demo shop; migrates and
+seeds; starts API and worker; plays one web order from upload to delivery. Data stay in one folder and survive restarts, running
+orders too.
 """
 
 import argparse
@@ -26,6 +27,7 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--once", action="store_true", help="play one order, stop everything, and say by exit code how it went")
     parser.add_argument("--no-order", action="store_true", help="start everything and play no order")
+    parser.add_argument("--no-storefront", action="store_true", help="start no demo shop: another storefront listens there")
     parser.add_argument("--reload", action="store_true", help="restart API and worker when their code changes")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="where everything is kept (%(default)s)")
     parser.add_argument("--port-offset", type=int, default=0, metavar="N", help="move every port by N")
@@ -41,6 +43,7 @@ def parse(arguments: list[str]) -> Options:
         ports=Ports(**{name: port or getattr(moved, name) for name, port in ports.items()}),
         reload=chosen.reload,
         order=not chosen.no_order,
+        storefront=not chosen.no_storefront,
         once=chosen.once,
     )
 

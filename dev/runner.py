@@ -45,6 +45,7 @@ class Options:
     ports: Ports
     reload: bool = False
     order: bool = True
+    storefront: bool = True
     once: bool = False
     print_step: timedelta = PRINT_STEP
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +81,7 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     )
     await together(
         supervisor.start(temporal),
-        supervisor.start(emulators(ports, data, env, print_step=options.print_step)),
+        supervisor.start(emulators(options, env)),
         supervisor.run(Command(name="database", argv=python("-m", "dev.database"), env=env)),
     )
     await together(
@@ -93,22 +94,22 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     return env
 
 
-def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: timedelta) -> Service:
-    listening = {ports.option(name): getattr(ports, name) for name in (*EMULATORS, "storefront")}
-    options = ("--data", str(data / "emulators"), "--print-step", str(print_step.total_seconds()))
+def emulators(options: Options, env: dict[str, str]) -> Service:
+    ports = options.ports
+    probes = {name: answers(f"{ports.url(name)}/_emulator/faults") for name in EMULATORS}
+    arguments = ["--data", str(options.data / "emulators"), "--print-step", str(options.print_step.total_seconds())]
+    if options.storefront:
+        probes["storefront"] = answers(f"{ports.url('storefront')}/static/shop.css")
+    else:
+        arguments.append("--no-storefront")
     return Service(
         command=Command(
             name="emulators",
-            argv=python("-m", "dev.emulators", *options),
+            argv=python("-m", "dev.emulators", *arguments),
             env=env,
-            listens_on=listening,
+            listens_on={ports.option(name): getattr(ports, name) for name in probes},
         ),
-        ready=all_of(
-            (
-                *(answers(f"{ports.url(name)}/_emulator/faults") for name in EMULATORS),
-                answers(f"{ports.url('storefront')}/static/shop.css"),
-            )
-        ),
+        ready=all_of(probes.values()),
     )
 
 
@@ -140,8 +141,9 @@ def worker(ports: Ports, env: dict[str, str], *, reload: bool) -> Service:
 def show_addresses(options: Options, console: Console) -> None:
     ports = options.ports
     console.print()
+    shop = [("Shop", ports.url("storefront"))] if options.storefront else []
     for what, url in (
-        ("Shop", ports.url("storefront")),
+        *shop,
         ("API", f"{ports.url('api')}/docs"),
         ("Temporal", ports.url("temporal_ui")),
         ("Stripe", ports.url("stripe")),

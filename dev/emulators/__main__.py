@@ -1,4 +1,4 @@
-"""Serves every emulator, each on its own port, in one process, until it is told to stop.
+"""Serves every emulator and the demo shop, each on its own port, in one process, until it is told to stop.
 
 It reads the settings that API and worker read: where they look for a provider is where its emulator listens, and the secrets
 that they use are the ones that are accepted. Run by `python -m dev`, by compose, or by hand: `python -m dev.emulators`.
@@ -29,7 +29,7 @@ from dev.storefront_app.app import create_app as create_storefront
 from dev.world import PRINT_STEP, STOCK_PER_SHELL, devices
 
 
-def build(settings: Settings, data: Path, *, print_step: timedelta = PRINT_STEP) -> dict[int, ASGIApp]:
+def build(settings: Settings, data: Path, *, print_step: timedelta = PRINT_STEP, storefront: bool = True) -> dict[int, ASGIApp]:
     """Return each emulator under the port at which the settings expect it; their state is kept in `data`."""
     api = settings.image_link.public_base_url
     stripe_app = create_stripe(
@@ -71,13 +71,16 @@ def build(settings: Settings, data: Path, *, print_step: timedelta = PRINT_STEP)
             state_file=data / "gemini.sqlite",
         )
     )
-    return {
+    apps: dict[int, ASGIApp] = {
         _port(settings.gemini.base_url): gemini_app,
         _port(settings.stripe.api_base): stripe_app,
         _port(settings.manufacturer.base_url): manufacturer_app,
         _port(settings.storage.endpoint_url): s3_app,
-        _port(settings.storefront.url): create_storefront(api, machines=devices()[1:], state_file=data / "storefront.sqlite"),
     }
+    if storefront:
+        shop = create_storefront(api, machines=devices()[1:], state_file=data / "storefront.sqlite")
+        apps[_port(settings.storefront.url)] = shop
+    return apps
 
 
 async def serve(apps: dict[int, ASGIApp], host: str) -> None:
@@ -104,12 +107,15 @@ def main() -> None:
         metavar="SECONDS",
         help="how long each step of a print takes (%(default)s)",
     )
+    parser.add_argument("--no-storefront", action="store_true", help="serve no demo shop")
     arguments = parser.parse_args()
     try:
         settings = load_settings()
     except SettingsError as error:
         sys.exit(str(error))
-    apps = build(settings, arguments.data, print_step=timedelta(seconds=arguments.print_step))
+    apps = build(
+        settings, arguments.data, print_step=timedelta(seconds=arguments.print_step), storefront=not arguments.no_storefront
+    )
     asyncio.run(serve(apps, arguments.host))
 
 

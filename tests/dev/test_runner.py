@@ -15,7 +15,7 @@ from dev.__main__ import parse
 from dev.emulators.__main__ import build
 from dev.guard import Guard
 from dev.process import RunnerError, python
-from dev.runner import claimed, stopped_by_signals
+from dev.runner import claimed, emulators, stopped_by_signals
 from dev.supervisor import Supervisor
 from dev.world import Ports, environment
 
@@ -45,6 +45,15 @@ class TestCommandLine:
         assert "--once plays an order; --no-order plays none" in capsys.readouterr().err
 
 
+class TestDemoShop:
+    @pytest.mark.parametrize(("options", "is_started"), [((), True), (("--no-storefront",), False)])
+    def test_it_listens_unless_another_storefront_does(self, options: tuple[str, ...], *, is_started: bool):
+        """Neither its port nor its answer is asked for when the real one is developed there."""
+        service = emulators(parse(["--port-offset", "100", *options]), {})
+        assert (service.command.listens_on.get("--storefront-port") == 5273) is is_started
+        assert ("--no-storefront" in service.command.argv) is not is_started
+
+
 class TestEnvironment:
     def test_it_is_accepted_by_the_settings(self, monkeypatch: pytest.MonkeyPatch):
         """Every variable that the processes need is there, with a value of the right form."""
@@ -60,6 +69,11 @@ class TestEnvironment:
         addresses = {name for name, value in usual.items() if "127.0.0.1:" in value}
         assert addresses
         assert [name for name in addresses if usual[name] == moved[name]] == []
+
+    def test_without_the_demo_shop_its_port_is_left_alone(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+        for name, value in environment(Ports(), "postgresql+asyncpg://postgres@/x").items():
+            monkeypatch.setenv(name, value)
+        assert Ports().storefront not in build(Settings(_env_file=None), tmp_path, storefront=False)
 
     def test_emulators_listen_where_the_settings_look_for_them(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         ports = Ports().moved_by(1000)
