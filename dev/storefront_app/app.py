@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -61,11 +62,13 @@ def create_app(
     app.include_router(order_routes(pages))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
 
-    async def refused(_: Request, error: Exception) -> Response:
+    async def refused(request: Request, error: Exception) -> Response:
         """What a page cannot be shown without; what a form is refused for is shown beside the form instead."""
         if not isinstance(error, Refused):
             raise error
-        return pages.show("sorry.html", status=error.status, detail=str(error), again=error.is_passing)
+        return pages.show(
+            "sorry.html", status=error.status, detail=str(error), again=error.is_passing and request.method == "GET"
+        )
 
     async def lost(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -76,9 +79,9 @@ def create_app(
     policy = f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: {api_url}; base-uri 'none'"
 
     @app.middleware("http")
-    async def harden(request: Request, call_next: object) -> Response:
+    async def harden(request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Nothing that a customer typed could run, even if it ever came through unescaped."""
-        answer: Response = await call_next(request)  # type: ignore[operator]
+        answer = await call_next(request)
         answer.headers["Content-Security-Policy"] = policy
         answer.headers["Referrer-Policy"] = "no-referrer"
         answer.headers["X-Content-Type-Options"] = "nosniff"

@@ -62,6 +62,13 @@ class TestPhones:
         assert answer.status_code == 404
         assert "not offered here at the moment" in answer.text
 
+    async def test_a_form_that_was_refused_is_not_asked_for_again_by_itself(self, api: ApiStub, browser: Browser):
+        """A page that loads itself again does so without the form, and would find nothing."""
+        api.refusals["/api/brands"] = (503, "Try again.")
+        answer = await browser.http.post("/designs", data={"brand": "iphone", "model": "iphone-15-pro"})
+        page = Page.of(answer)
+        assert (page.alerts, page.looks_again_after) == (["Try again."], None)
+
     async def test_a_design_can_be_gone_on_with(self, browser: Browser):
         page = await begin(browser)
         assert page.path in (await browser.open("/")).links()
