@@ -29,7 +29,7 @@ def design_routes(pages: Pages) -> APIRouter:
         draft = pages.draft(draft_id)
         if not pages.studio.is_painting(draft.id):
             return to(f"/designs/{draft.id}")
-        return pages.show("painting.html", draft=draft, painting=pages.book.painting(draft.id))
+        return pages.show("painting.html", draft=draft)
 
     return router
 
@@ -42,6 +42,7 @@ async def _compose(pages: Pages, draft: Draft) -> Response:
         "design.html",
         draft=draft,
         painting=pages.book.painting(draft.id),
+        is_painting=pages.studio.is_painting(draft.id),
         drawing=drawing,
         is_current=drawing is not None and drawing.answer is not None and drawing.body == pages.studio.request_for(draft),
         styles=await shop.styles(draft.template_id) if draft.is_ai else [],

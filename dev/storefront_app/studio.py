@@ -93,12 +93,13 @@ class Studio:
             self._book.keep_painting(draft.id, painting)
 
     def is_painting(self, draft_id: str) -> bool:
-        """Whether a picture is being made; sees to it that somebody asks for it, after a restart too."""
+        """Whether a picture is being made or put on the case; sees to it that somebody asks for it, after a restart too."""
+        painter = self._painters.get(draft_id)
+        if painter is not None and not painter.done():
+            return True
         if self._book.painting(draft_id).wish is None:
             return False
-        painter = self._painters.get(draft_id)
-        if painter is None or painter.done():
-            self._painters[draft_id] = asyncio.create_task(self._see_through(draft_id))
+        self._painters[draft_id] = asyncio.create_task(self._see_through(draft_id))
         return True
 
     def choose(self, draft_id: str, filename: str) -> None:

@@ -32,6 +32,7 @@ class ApiStub:
 
     Attributes:
         refusals: Status and detail by path, each given once.
+        may_draw: Cleared, no design is drawn until it is set.
         pictures: What `generate` and its status address answer next: a picture's name, None for "not yet", or a refusal.
     """
 
@@ -45,7 +46,11 @@ class ApiStub:
     order: CustomerOrder | None = None
     has_stickers: bool = True
     photos: int = 0
+    may_draw: asyncio.Event = field(default_factory=asyncio.Event)
     asked_again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_draw.set()
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -136,6 +141,7 @@ class ApiStub:
 
     async def draw(self, body: DesignBody) -> DrawnDesign:
         self.designs.append(body)
+        await self.may_draw.wait()
         return DrawnDesign(
             success=True,
             design_id="d1",

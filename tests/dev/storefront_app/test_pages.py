@@ -216,6 +216,18 @@ class TestAiPictures:
         assert [layer.photo for layer in api.designs[-1].design.photos] == ["slow.png"]
         assert any("preview-1.webp" in picture for picture in page.pictures())
 
+    async def test_it_is_waited_for_until_it_is_on_the_case(self, api: ApiStub, browser: Browser):
+        """Between the AI's answer and its preview, the design page would show a blank case."""
+        api.may_draw.clear()
+        page = await browser.press(await begin(browser, "retro-remix"), PAINT, {"style": "80s Neon"}, {"photo_0": PHOTO})
+        while not api.designs:
+            page = await browser.open(page.path)
+        page = await browser.open(page.path)
+        assert page.path.endswith("/painting")
+        api.may_draw.set()
+        page = await painted(browser, page)
+        assert any("preview-1.webp" in picture for picture in page.pictures())
+
     async def test_a_refusal_is_shown_with_the_styles_and_nothing_is_lost(self, api: ApiStub, browser: Browser):
         api.pictures.append((422, "The picture maker will not do this."))
         page = await browser.press(
