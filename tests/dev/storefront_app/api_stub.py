@@ -1,5 +1,6 @@
 """A stand-in for the API: it takes exactly what the real schemas take, and answers what they answer."""
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class ApiStub:
     order: CustomerOrder | None = None
     has_stickers: bool = True
     photos: int = 0
+    asked_again: asyncio.Event = field(default_factory=asyncio.Event)
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -129,6 +131,7 @@ class ApiStub:
         return self._picture()
 
     async def generation(self, handle: str) -> Response:
+        self.asked_again.set()
         return self._picture()
 
     async def draw(self, body: DesignBody) -> DrawnDesign:
@@ -154,7 +157,25 @@ class ApiStub:
 
     async def success(self, body: SuccessBody) -> PaymentConfirmation:
         assert body.session_id == "cs_test_1"
-        return PaymentConfirmation.model_construct(success=True, order_token="token_1", order_number="PMC-000001")
+        return PaymentConfirmation(
+            success=True,
+            order_id="1",
+            order_number="PMC-000001",
+            order_token="token_1",
+            queue_no="007",
+            status="paid",
+            brand="iPhone",
+            model="iPhone 15 Pro",
+            template="classic",
+            amount=35.0,
+            currency="GBP",
+            chinese_order_id=None,
+            chinese_payment_id=None,
+            entry_source="vanilla",
+            is_machine_collection=False,
+            collection_device_id=None,
+            message="Payment received.",
+        )
 
     async def shown_order(self, token: str) -> CustomerOrder:
         assert token == "token_1"

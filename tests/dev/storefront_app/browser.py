@@ -14,7 +14,7 @@ File = tuple[str, bytes]
 
 @dataclass
 class Form:
-    """A form as it is sent when nobody changes anything; `buttons` are the names and values of its buttons that can be pressed."""
+    """A form as it is sent when nobody changes anything; `buttons` are the names and values of those that can be pressed."""
 
     action: str
     method: str
@@ -77,7 +77,7 @@ class _Reader(HTMLParser):
         elif tag == "input" and kind in {"radio", "checkbox"}:
             form.offered.setdefault(name, []).append(value)
             if "checked" in found:
-                form.values[name] = value or "on"
+                form.values[name] = found.get("value", "on")
         elif tag == "input":
             form.values[name] = value
 

@@ -237,8 +237,7 @@ class TestAiPictures:
         api.pictures.extend([None] * 50)
         async with storefront(api, state) as browser:
             page = await browser.press(await begin(browser, "retro-remix"), PAINT, {"style": "80s Neon"}, {"photo_0": PHOTO})
-            while ("GET", "/api/images/generations/handle") not in api.asked:
-                await asyncio.sleep(0)
+            await api.asked_again.wait()
         api.pictures.clear()
         async with storefront(api, state) as browser:
             page = await painted(browser, await browser.open(page.path))
