@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse
 from api.problems import problem_response
 from api.schemas import catalog
 from api.schemas.checkout import CheckoutBody, CheckoutSession, SuccessBody
-from api.schemas.designs import DesignBody, DrawnDesign, Remark
+from api.schemas.designs import DesignBody, DrawnDesign
 from api.schemas.generations import GeneratedPicture, StillGenerating
-from api.schemas.images import Photo
+from api.schemas.images import Photo, Remark
 from api.schemas.order import CustomerOrder, MoneyView, OrderLineView, PaymentConfirmation, TimelineItem
 from api.schemas.stickers import BackgroundPack, Backgrounds, DecorationItem, StickerCategories, StickerCategory
 from models.catalog import ColorKind, TemplateCategory

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.schemas.designs import Remark
+from api.schemas.images import Remark
 from models.order import OrderStatus
 from tests.dev.storefront_app.api_stub import API, CHECKOUT, SHA, TEMPLATES, ApiStub, order
 from tests.dev.storefront_app.browser import Browser, Page
