@@ -22,7 +22,9 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.poller import PollerActivities
 from activities.production import ProductionActivities
+from activities.retention import RetentionActivities
 from activities.stock import StockActivities
+from adapters.claiming import ClaimingStore
 from adapters.gemini.generator import connect as image_generator
 from adapters.links import SignedImageLinks
 from adapters.manufacturer.client import connect as manufacturer_client
@@ -35,6 +37,7 @@ from adapters.postgres.inbox import PostgresInbox
 from adapters.postgres.notifications import listening
 from adapters.postgres.order_book import PostgresOrderBook
 from adapters.postgres.reference_book import PostgresReferenceBook
+from adapters.postgres.retention import PostgresClaims, PostgresRetention
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.prompts.book import PromptBook
 from adapters.r2 import open_store
@@ -54,6 +57,7 @@ from workflows.order import OrderWorkflow
 from workflows.poller import StatusPoller
 from workflows.refund import RefundWorkflow
 from workflows.render import RenderWorkflow
+from workflows.retention import RetentionWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 WORKFLOWS = [
@@ -64,6 +68,7 @@ WORKFLOWS = [
     StatusPoller,
     StockSyncWorkflow,
     BrandSyncWorkflow,
+    RetentionWorkflow,
 ]
 
 LINK_TIMEOUT = 30.0
@@ -91,7 +96,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         ]
         if ORDERS_TASK_QUEUE in settings.worker.task_queues:
             devices = CatalogReader(database).devices
-            loops.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock)))
+            loops.append(asyncio.create_task(keep_schedules_until_done(client, devices, settings.stock, settings.retention)))
         stack.push_async_callback(_stop, loops)
         log.info("worker serves", task_queues=settings.worker.task_queues)
         await _until_stopped(stop, loops)
@@ -104,7 +109,8 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     book = PostgresOrderBook(database)
     gateway = await stack.enter_async_context(stripe_gateway(settings.stripe, settings.storefront))
     partner = await stack.enter_async_context(manufacturer_client(settings.manufacturer))
-    store = await stack.enter_async_context(open_store(settings.storage))
+    bucket = await stack.enter_async_context(open_store(settings.storage))
+    store = ClaimingStore(bucket, PostgresClaims(database))
     renderer = stack.enter_context(PrintRenderer(workers=settings.worker.artwork_concurrency))
 
     generator = await stack.enter_async_context(image_generator(settings.gemini))
@@ -120,6 +126,7 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
     seats = settings.worker.manufacturer_seats_per_device
     production = ProductionActivities(partner, book, gateway, links, store, turns, seats_per_device=seats)
     poller = PollerActivities(partner, PostgresReferenceBook(database), batch_size=settings.manufacturer.batch_size)
+    retention = RetentionActivities(PostgresRetention(database), bucket)
     stock = StockActivities(partner, PostgresStockBook(database), stale_after=settings.stock.stale_after)
 
     activities: dict[str, list[Callable[..., Any]]] = {
@@ -136,6 +143,9 @@ async def build_workers(settings: Settings, client: Client, database: Database, 
             payment.read_refund,
             generation.begin_generation,
             generation.finish_generation,
+            retention.give_up,
+            retention.erase_objects,
+            retention.erase_answers,
         ],
         ARTWORK_TASK_QUEUE: [artwork.prepare_print_file, artwork.render_design],
         GENERATION_TASK_QUEUE: [generation.generate_image],

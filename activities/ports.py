@@ -4,7 +4,7 @@ An adapter fits a port by shape alone; `worker.py` is where mypy proves it. All 
 that is meant to be handled. Every method of `OrderBook` is one transaction and is safe to repeat.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -40,6 +40,7 @@ from models.production import (
     StockLevel,
     Submission,
 )
+from models.retention import Erased, EraseObjects, GivenUp, GiveUp
 from models.stock import Findings, StockCount, StockedBrand
 from models.tracking import NewTask
 
@@ -91,6 +92,30 @@ class AssetStore(Protocol):
 
     async def exists(self, key: str) -> bool:
         """Say whether the object is there, without reading it."""
+
+
+Remove = Callable[[Collection[str]], Awaitable[Mapping[str, str]]]
+"""`ObjectRemover.delete`."""
+
+
+class ObjectRemover(Protocol):
+    """Removes what `AssetStore` keeps."""
+
+    async def delete(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Remove objects and return why each that may still be there could not be; an absent one is removed already."""
+
+
+class RetentionBook(Protocol):
+    """Knows which pictures somebody needs."""
+
+    async def give_up(self, request: GiveUp) -> GivenUp:
+        """Mark what nobody needs; the same again is harmless."""
+
+    async def erase(self, request: EraseObjects, remove: Remove) -> Erased:
+        """Have the next objects removed whose grace is over, while nobody can take them up again, and write that down."""
+
+    async def erase_answers(self, request: EraseObjects, remove: Remove) -> Erased:
+        """Have some of the AI's own answers of long ago removed, and write that down."""
 
 
 class Renderer(Protocol):

@@ -4,7 +4,8 @@ Retries belong to the caller: every call goes out once. Nothing here has an unkn
 same `put` again is harmless, so whatever may pass is `ProviderUnavailable`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +40,7 @@ _DIGEST: Final = "sha256"
 """Object metadata that holds the content's hash; our own, because R2 and AWS disagree on checksum headers."""
 
 _CONNECTIONS: Final = 50
+_DELETED_AT_ONCE: Final = 8
 _PROBE_KEY: Final = "health/probe"
 
 _ABSENT: Final = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -178,6 +180,25 @@ class R2Store:
     async def exists(self, key: str) -> bool:
         """Say whether the object is there, without reading it. Raises `ProviderUnavailable`, `ProviderRejected`."""
         return await self._digest_of(key) is not None
+
+    async def delete(self, keys: Collection[str]) -> dict[str, str]:
+        """Remove objects and return why each that may still be there could not be; one that is not there is removed already.
+
+        One request for each and a few at a time: a request for many carries a checksum that not every S3 takes.
+        """
+        turns = asyncio.Semaphore(_DELETED_AT_ONCE)
+
+        async def delete(key: str) -> str | None:
+            async with turns:
+                try:
+                    with _our_errors("delete", key):
+                        await self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+                except (NotThere, ProviderUnavailable, ProviderRejected) as error:
+                    return None if isinstance(error, NotThere) else error.message
+            return None
+
+        reasons = zip(keys, await asyncio.gather(*(delete(key) for key in keys)), strict=True)
+        return {key: reason for key, reason in reasons if reason is not None}
 
     async def probe(self) -> None:
         """Make sure that the bucket can be read with our keys; for `/health`. Raises `ProviderUnavailable`, `ProviderRejected`.

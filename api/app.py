@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from adapters.claiming import ClaimingStore
 from adapters.links import SignedImageLinks
 from adapters.postgres.catalog import CatalogReader
 from adapters.postgres.decorations import PostgresDecorations
@@ -22,6 +23,7 @@ from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.inbox_writer import PostgresInboxWriter
 from adapters.postgres.orders import PostgresOrders
 from adapters.postgres.partner import PostgresPartnerOrders
+from adapters.postgres.retention import PostgresClaims
 from adapters.postgres.stock_book import PostgresStockBook
 from adapters.postgres.uploads import PostgresUploads
 from adapters.prompts.book import PromptBook
@@ -153,7 +155,7 @@ async def connect_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
     async with AsyncExitStack() as stack:
         database = Database.connect_to(settings.database, application_name="pimpmycase-api")
         stack.push_async_callback(database.dispose)
-        store = await stack.enter_async_context(open_store(settings.storage))
+        store = ClaimingStore(await stack.enter_async_context(open_store(settings.storage)), PostgresClaims(database))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.storage.timeout.total_seconds()))
         client = await connect(settings.temporal, lazy=True)
         await warn_of_missing_attributes(client)

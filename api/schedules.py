@@ -1,7 +1,7 @@
-"""The schedules by which the manufacturer's lists are read: made, and kept as the settings say, by every worker that starts.
+"""The schedules: made, and kept as the settings say, by every worker that starts.
 
-One for each machine in service and one for the brands, so that a machine that is ill keeps no other one from being counted. A
-schedule that an operator has paused stays paused.
+The manufacturer's lists are read by one for each machine in service and one for the brands, so that a machine that is ill keeps
+no other one from being counted. One more erases what nobody needs. A schedule that an operator has paused stays paused.
 """
 
 import asyncio
@@ -24,16 +24,18 @@ from temporalio.client import (
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
-from config.groups import StockSettings
+from config.groups import RetentionSettings, StockSettings
 from models.catalog import Device
 from models.errors import ProviderUnavailable
 from models.stock import BrandSync, StockSync
 from workflows.attributes import MACHINE_ID
 from workflows.options import ORDERS_TASK_QUEUE
+from workflows.retention import RetentionWorkflow
 from workflows.stock import BrandSyncWorkflow, StockSyncWorkflow
 
 STOCK_PREFIX = "stock-"
 BRANDS_ID = "brands"
+RETENTION_ID = "retention"
 SPREAD = 10
 """Each start is put off by up to a tenth of the interval: machines are not all counted in the same second."""
 SHORTEST_CATCHUP = timedelta(seconds=10)
@@ -51,12 +53,15 @@ def stock_schedule_id(device_id: str) -> str:
 
 
 async def keep_schedules_until_done(
-    client: Client, devices: Callable[[], Awaitable[Sequence[Device]]], settings: StockSettings
+    client: Client,
+    devices: Callable[[], Awaitable[Sequence[Device]]],
+    settings: StockSettings,
+    retention: RetentionSettings,
 ) -> None:
     """Keep the schedules once, as soon as database and Temporal answer."""
     while True:
         try:
-            await keep_schedules(client, await devices(), settings)
+            await keep_schedules(client, await devices(), settings, retention)
         except (ProviderUnavailable, RPCError) as failure:
             log.warning("the schedules are not kept yet", reason=str(failure)[:200])
             await asyncio.sleep(RETRY_PAUSE.total_seconds())
@@ -64,13 +69,16 @@ async def keep_schedules_until_done(
             return
 
 
-async def keep_schedules(client: Client, devices: Sequence[Device], settings: StockSettings) -> None:
+async def keep_schedules(
+    client: Client, devices: Sequence[Device], settings: StockSettings, retention: RetentionSettings
+) -> None:
     """Make what is missing, bring the others to these settings, delete those of machines that are gone or out of service.
 
-    A new schedule starts its first sync at once. Harmless to repeat, and while another worker does the same.
+    A new schedule starts at once for the first time. Harmless to repeat, and while another worker does the same.
     """
     wanted = {stock_schedule_id(device.id): _stock_schedule(device.id, settings) for device in devices if device.is_active}
-    for id_, schedule in {**wanted, BRANDS_ID: _brand_schedule(settings)}.items():
+    others = {BRANDS_ID: _brand_schedule(settings), RETENTION_ID: _retention_schedule(retention)}
+    for id_, schedule in {**wanted, **others}.items():
         await _keep(client, id_, schedule)
     async for id_ in _stock_schedules(client):
         if id_ not in wanted:
@@ -132,8 +140,20 @@ def _brand_schedule(settings: StockSettings) -> Schedule:
     return _every(settings.brands_interval, action)
 
 
+def _retention_schedule(settings: RetentionSettings) -> Schedule:
+    action = ScheduleActionStartWorkflow(
+        RetentionWorkflow.run,
+        settings.policy(),
+        id=RETENTION_ID,
+        task_queue=ORDERS_TASK_QUEUE,
+        priority=AFTER_ORDERS,
+        static_summary="erases pictures that nobody needs any more",
+    )
+    return _every(settings.interval, action)
+
+
 def _every(interval: timedelta, action: ScheduleActionStartWorkflow) -> Schedule:
-    """A sync that was missed is made up for by one, and only within an interval: the next one knows more."""
+    """What was missed is made up for by one, and only within an interval: the next one knows more."""
     return Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=interval)], jitter=interval / SPREAD),

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from config.fields import Accounts, Duration, Group, HostAndPort, Keyring, Listed, Regex, WebAddress
 from models.generation import GenerationPolicy
 from models.order import OrderPolicy
+from models.retention import RetentionPolicy
 
 TaskQueue = Literal["orders", "artwork", "generation", "manufacturer"]
 Dialect = Literal["guide", "interface"]
@@ -154,7 +155,7 @@ class StorageSettings(Group):
     bucket: str
     """bucket that keeps pictures and print files"""
     access_key_id: str
-    """access key of a token that may read, write and list the bucket"""
+    """access key of a token that may read, write, list and delete the bucket's objects"""
     secret_access_key: SecretStr
     """secret of that token"""
     region: str = "auto"
@@ -345,6 +346,37 @@ class StockSettings(Group):
     def _agree(self) -> Self:
         if self.stale_after < 2 * self.interval:
             message = "STOCK_STALE_AFTER must be at least twice STOCK_INTERVAL, or every count would be stale before the next one"
+            raise ValueError(message)
+        return self
+
+
+_RETENTION = RetentionPolicy()
+_SHORTEST_RETENTION = timedelta(days=8)
+
+
+class RetentionSettings(Group):
+    """How long the bytes of pictures are kept; orders that are not over keep theirs, however long they take."""
+
+    designs: Duration = _RETENTION.designs
+    """What was never ordered, after its last use."""
+    orders: Duration = _RETENTION.orders
+    """Print file, pictures and previews of an order, after its end."""
+    grace: Duration = _RETENTION.grace
+    """From giving something up to erasing it."""
+    interval: Duration = timedelta(days=1)
+    """Between two runs."""
+
+    def policy(self) -> RetentionPolicy:
+        """Return these durations as the contract that runs are started with."""
+        return RetentionPolicy(designs=self.designs, orders=self.orders, grace=self.grace)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if min(self.designs, self.orders) < _SHORTEST_RETENTION:
+            message = "RETENTION_DESIGNS and RETENTION_ORDERS must be at least 8d: links to pictures are renewed for a week"
+            raise ValueError(message)
+        if self.grace < timedelta(hours=1):
+            message = "RETENTION_GRACE must be at least 1h: what was found just before is still being used"
             raise ValueError(message)
         return self
 

@@ -28,6 +28,7 @@ from config.groups import (
     ManufacturerSettings,
     OperatorSettings,
     OrderSettings,
+    RetentionSettings,
     StockSettings,
     StorageSettings,
     StorefrontSettings,
@@ -50,6 +51,7 @@ __all__ = [
     "ManufacturerSettings",
     "OperatorSettings",
     "OrderSettings",
+    "RetentionSettings",
     "Settings",
     "SettingsError",
     "StockSettings",
@@ -111,6 +113,7 @@ class Settings(BaseSettings):
     artwork: ArtworkSettings = ArtworkSettings()
     order: OrderSettings = OrderSettings()
     stock: StockSettings = StockSettings()
+    retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from dev.guard import Guard
+from dev.guard import ROOT, Guard
 from dev.play import play_web_order
 from dev.postgres import Postgres
 from dev.process import Command, RunnerError, python
@@ -31,6 +32,8 @@ from dev.world import DATABASE, PRINT_STEP, Ports, environment
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.options import ORDERS_TASK_QUEUE
 
+EMULATORS = ("stripe", "manufacturer", "gemini", "s3")
+"""They and the demo storefront are one process."""
 SHIPPED = ("activities", "adapters", "api", "config", "models", "workflows")
 """The folders whose changes restart API and worker under `--reload`."""
 
@@ -83,7 +86,7 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     )
     await together(
         refill(ports),
-        supervisor.run(Command(name="stickers", argv=python("-m", "adapters.stickers"), env=env)),
+        import_stickers(supervisor, data, env),
         supervisor.start(api(ports, env, reload=options.reload)),
         supervisor.start(worker(ports, env, reload=options.reload)),
     )
@@ -91,8 +94,19 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     return env
 
 
+async def import_stickers(supervisor: Supervisor, data: Path, env: dict[str, str]) -> None:
+    """Import our own stickers and backgrounds, once for each set of files: even to find nothing new takes seconds."""
+    files = sorted(path for path in (ROOT / "adapters" / "stickers").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in files)).hexdigest()
+    imported = data / "stickers.imported"
+    if imported.exists() and imported.read_text() == digest:
+        return
+    await supervisor.run(Command(name="stickers", argv=python("-m", "adapters.stickers"), env=env))
+    imported.write_text(digest)
+
+
 def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: timedelta) -> Service:
-    listening = {ports.option(name): getattr(ports, name) for name in ("stripe", "manufacturer", "gemini", "s3")}
+    listening = {ports.option(name): getattr(ports, name) for name in (*EMULATORS, "storefront")}
     options = ("--data", str(data / "emulators"), "--print-step", str(print_step.total_seconds()))
     return Service(
         command=Command(
@@ -101,7 +115,12 @@ def emulators(ports: Ports, data: Path, env: dict[str, str], *, print_step: time
             env=env,
             listens_on=listening,
         ),
-        ready=all_of(answers(f"{ports.url(name)}/_emulator/faults") for name in ("stripe", "manufacturer", "gemini", "s3")),
+        ready=all_of(
+            (
+                *(answers(f"{ports.url(name)}/_emulator/faults") for name in EMULATORS),
+                answers(f"{ports.url('storefront')}/static/shop.css"),
+            )
+        ),
     )
 
 
@@ -134,6 +153,7 @@ def show_addresses(options: Options, console: Console) -> None:
     ports = options.ports
     console.print()
     for what, url in (
+        ("Shop", ports.url("storefront")),
         ("API", f"{ports.url('api')}/docs"),
         ("Temporal", ports.url("temporal_ui")),
         ("Stripe", ports.url("stripe")),

@@ -31,6 +31,7 @@ class Ports:
     manufacturer: int = 8102
     gemini: int = 8103
     s3: int = 8104
+    storefront: int = 5173
 
     def moved_by(self, offset: int) -> Self:
         return type(self)(**{field.name: getattr(self, field.name) + offset for field in fields(self)})
@@ -67,6 +68,7 @@ def environment(ports: Ports, database_url: str) -> dict[str, str]:
         "STORAGE_ENDPOINT_URL": ports.url("s3"),
         "GEMINI_BASE_URL": ports.url("gemini"),
         "IMAGE_LINK_PUBLIC_BASE_URL": ports.url("api"),
+        "STOREFRONT_URL": ports.url("storefront"),
         "API_HOST": HOST,
         "API_PORT": str(ports.api),
     }

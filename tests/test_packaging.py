@@ -365,7 +365,9 @@ class TestDocuments:
 
         assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets
         for module in re.findall(r"python -m ([a-z_.]*[a-z_])", text):
-            assert (ROOT / f"{module.replace('.', '/')}.py").exists() or (ROOT / module / "__main__.py").exists(), module
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists() or (
+                ROOT / module.replace(".", "/") / "__main__.py"
+            ).exists(), module
 
     @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
     def test_every_variable_that_is_named_exists(self, document: Path):

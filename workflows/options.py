@@ -169,3 +169,19 @@ COUNT = ActivityOptions(
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(seconds=30)),
 )
 """One of the manufacturer's lists; the next count makes up for one that failed."""
+
+GIVE_UP = ActivityOptions(
+    start_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=timedelta(hours=1),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=5)),
+)
+"""A look through all pictures; tomorrow is another day."""
+
+ERASE = ActivityOptions(
+    start_to_close_timeout=timedelta(minutes=30),
+    schedule_to_close_timeout=timedelta(hours=3),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=10)),
+)
+"""Some thousand objects, one batch after the other; the bucket may be away for a while."""

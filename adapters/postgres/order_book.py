@@ -104,8 +104,8 @@ class PostgresOrderBook:
         raise ProviderUnavailable(f"no number is free for a {kind.value} of {at:%Y-%m-%d}", provider="postgres")
 
     async def find_print_file(self, *, approved_sha256: str, shell_id: str, renderer_version: str) -> PrintFile | None:
-        """Return the print file that was made of this picture for this shell before."""
-        wanted = _print_file_is(approved_sha256, shell_id, renderer_version)
+        """Return the print file that was made of this picture for this shell before, unless it was given up since."""
+        wanted = (*_print_file_is(approved_sha256, shell_id, renderer_version), PrintFileRow.removed_at.is_(None))
         columns = [PrintFileRow.__table__.c[name] for name in PrintFile.model_fields]
         async with self._database.connect() as connection:
             row = (await connection.execute(select(*columns).where(*wanted))).mappings().first()

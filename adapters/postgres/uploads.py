@@ -20,7 +20,8 @@ _WITHOUT_TEMPLATE = "ck_uploads_template"
 def asset_of(image: StoredImage, *, at: datetime) -> Insert:
     """Return the statement that writes a picture's bytes down; the same bytes, stored once more, are no longer removed."""
     row = insert(Asset).values(**image.model_dump(), created_at=at)
-    return row.on_conflict_do_update(index_elements=["sha256"], set_={"removed_at": None}, where=Asset.removed_at.is_not(None))
+    again = {"removed_at": None, "erased_at": None}
+    return row.on_conflict_do_update(index_elements=["sha256"], set_=again, where=Asset.removed_at.is_not(None))
 
 
 class PostgresUploads:

@@ -25,6 +25,7 @@ from dev.emulators.s3 import S3EmulatorSettings
 from dev.emulators.serving import serving
 from dev.emulators.stripe.app import create_app as create_stripe
 from dev.emulators.stripe.settings import StripeEmulatorSettings
+from dev.storefront_app.app import create_app as create_storefront
 from dev.world import PRINT_STEP, STOCK_PER_SHELL, devices
 
 
@@ -75,6 +76,7 @@ def build(settings: Settings, data: Path, *, print_step: timedelta = PRINT_STEP)
         _port(settings.stripe.api_base): stripe_app,
         _port(settings.manufacturer.base_url): manufacturer_app,
         _port(settings.storage.endpoint_url): s3_app,
+        _port(settings.storefront.url): create_storefront(api, machines=devices()[1:], state_file=data / "storefront.sqlite"),
     }
 
 

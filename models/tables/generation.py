@@ -22,6 +22,7 @@ class Generation(Base):
         cost: Reserved at the start, and what it did cost at the end.
         reason: Why there is no picture, as the customer was told.
         code: Why it was refused, for programs.
+        answers_erased_at: When the AI's own answers were erased.
     """
 
     __tablename__ = "generations"
@@ -56,3 +57,4 @@ class Generation(Base):
     code: Mapped[str | None]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    answers_erased_at: Mapped[datetime | None]

@@ -14,7 +14,12 @@ REFERENCE_NUMBERS = Sequence("reference_numbers", metadata=Base.metadata)
 
 
 class PrintFile(Base):
-    """The proof that what is printed was made of what was approved: one file for one picture, shell and renderer."""
+    """The proof that what is printed was made of what was approved: one file for one picture, shell and renderer.
+
+    Attributes:
+        removed_at: Since when nobody needs it any more; the proof stays.
+        erased_at: When its object was erased.
+    """
 
     __tablename__ = "print_files"
     __table_args__ = (
@@ -27,11 +32,13 @@ class PrintFile(Base):
     shell_id: Mapped[str] = mapped_column(ForeignKey("shells.id"))
     renderer_version: Mapped[str]
     sha256: Mapped[str]
-    key: Mapped[str]
+    key: Mapped[str] = mapped_column(index=True)
     width: Mapped[int]
     height: Mapped[int]
     size: Mapped[int]
     created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
 
 class ManufacturerReference(Base):

@@ -14,7 +14,8 @@ class Asset(Base):
     """The bytes of a picture: one row and one object however often they are sent.
 
     Attributes:
-        removed_at: When the object was removed because nobody needs it any more; the row stays for those who name it.
+        removed_at: Since when nobody needs it any more: it is not shown; the row stays for those who name it.
+        erased_at: When its object was erased.
     """
 
     __tablename__ = "assets"
@@ -32,6 +33,7 @@ class Asset(Base):
     size: Mapped[int]
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
 
 class Upload(Base):

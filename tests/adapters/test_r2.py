@@ -117,6 +117,31 @@ class TestKeeping:
         assert 0 < len(received) < len(PICTURE)
 
 
+class TestRemoving:
+    async def test_what_is_removed_is_gone_and_what_is_gone_is_removed(self, store: R2Store):
+        await store.put(KEY, PICTURE, media_type="image/png")
+        assert await store.delete([KEY, "uploads/nowhere.png"]) == {}
+        assert not await store.exists(KEY)
+        await store.put(KEY, PICTURE, media_type="image/png")
+        assert await store.get(KEY) == PICTURE
+
+    async def test_a_prefix_reaches_no_further_than_itself(self, endpoint: str, store: R2Store):
+        await store.put(KEY, PICTURE, media_type="image/png")
+        async with open_store(storage(endpoint, prefix="staging/")) as staging:
+            assert await staging.delete([KEY]) == {}
+        assert await store.exists(KEY)
+
+    async def test_one_that_cannot_be_removed_is_named_and_keeps_no_other_from_it(self, store: R2Store, endpoint: str):
+        keys = [f"uploads/{number}.png" for number in range(20)]
+        for key in keys:
+            await store.put(key, PICTURE, media_type="image/png")
+        await fail_next(endpoint, "DELETE", kind="http_503")
+        failed = await store.delete(keys)
+        assert len(failed) == 1
+        assert [key for key in keys if await store.exists(key)] == list(failed)
+        assert "could not delete" in next(iter(failed.values()))
+
+
 class TestProbe:
     async def test_a_bucket_that_can_be_read_is_healthy(self, store: R2Store):
         await store.probe()

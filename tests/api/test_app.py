@@ -25,6 +25,7 @@ async def test_with_the_real_adapters_it_starts_and_answers_while_temporal_and_t
         "temporal": "unavailable",
         "object_store": "unavailable",
         "stock": "stale",
+        "artwork": "ok",
     }
     assert brands.json()["brands"]
 

@@ -33,7 +33,7 @@ with claimed(Path(sys.argv[1]), Console(quiet=True)):
 class TestCommandLine:
     def test_an_offset_moves_every_port(self):
         ports = parse(["--port-offset", "100"]).ports
-        assert (ports.api, ports.temporal, ports.s3) == (8100, 7333, 8204)
+        assert (ports.api, ports.temporal, ports.s3, ports.storefront) == (8100, 7333, 8204, 5273)
 
     def test_a_named_port_wins_over_the_offset(self):
         ports = parse(["--port-offset", "100", "--temporal-ui-port", "9000"]).ports
@@ -57,7 +57,7 @@ class TestEnvironment:
         """No address of the world at the usual ports is left in one that was moved."""
         usual = environment(Ports(), "x")
         moved = environment(Ports().moved_by(1000), "x")
-        addresses = {name for name, value in usual.items() if "127.0.0.1:" in value and name != "STOREFRONT_URL"}
+        addresses = {name for name, value in usual.items() if "127.0.0.1:" in value}
         assert addresses
         assert [name for name in addresses if usual[name] == moved[name]] == []
 
@@ -66,7 +66,7 @@ class TestEnvironment:
         for name, value in environment(ports, "postgresql+asyncpg://postgres@/x").items():
             monkeypatch.setenv(name, value)
         apps = build(Settings(_env_file=None), tmp_path)
-        assert {ports.stripe, ports.manufacturer, ports.s3} <= apps.keys()
+        assert apps.keys() == {ports.stripe, ports.manufacturer, ports.gemini, ports.s3, ports.storefront}
 
 
 class TestDataFolder:

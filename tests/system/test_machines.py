@@ -23,8 +23,7 @@ async def test_a_machine_that_hangs_is_sent_one_order_at_a_time_and_the_others_d
     before = await world.manufacturer.ledger("order_accepted", device_id=DEFAULT_DEVICE)
     waiting = [await world.order() for _ in range(QUEUE)]
     elsewhere = await world.order(QR_BODY)
-    await asyncio.gather(*[case.pay() for case in waiting])
-    await elsewhere.pay()
+    await asyncio.gather(*[case.pay() for case in waiting], elsewhere.pay())
 
     async def all_accepted() -> bool:
         orders = await world.manufacturer.ledger("order_accepted", device_id=DEFAULT_DEVICE)

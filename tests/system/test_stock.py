@@ -50,7 +50,7 @@ async def slow_count(world: World) -> AsyncIterator[SlowCount]:
 class TestSchedule:
     async def test_counts_every_machine_and_a_trigger_counts_it_again(self, world: World):
         devices = await CatalogReader(world.rows_database).devices()
-        await keep_schedules(world.client, devices, world.settings.stock)
+        await keep_schedules(world.client, devices, world.settings.stock, world.settings.retention)
 
         async def all_counted() -> bool:
             rows = await world.rows("SELECT device_id, brand_id FROM snapshots WHERE taken_at IS NOT NULL")

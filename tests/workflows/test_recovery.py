@@ -184,7 +184,7 @@ class TestDeployment:
         """Both reach the workflow in one task: the result must not carry it past the cancel."""
         client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
         shop = Shop(WorkflowEnvironment.from_client(client))
-        artwork, manufacturer = shop.partners_workers()
+        artwork, _, manufacturer = shop.partners_workers()
         async with artwork, manufacturer:
             async with shop.orders_worker():
                 gate = shop.manufacturer.faults.hold("announce_payment")

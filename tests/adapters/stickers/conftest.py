@@ -17,6 +17,8 @@ from adapters.stickers.importer import Importer, Outcome
 from config.groups import StorageSettings
 from dev.emulators.s3 import S3EmulatorSettings, create_app
 from dev.emulators.serving import serving
+from dev.world import Ports
+from dev.world import environment as example_environment
 from models.decoration import DecorationKind
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -40,6 +42,7 @@ class Packs:
     folder: Path
     store: R2Store
     book: PostgresDecorations
+    environment: dict[str, str]
 
     def add(self, name: str, data: bytes | None = None) -> Path:
         path = self.folder / name
@@ -56,7 +59,7 @@ class Packs:
 
 
 @pytest.fixture
-async def packs(tmp_path: Path, database: Database) -> AsyncIterator[Packs]:
+async def packs(tmp_path: Path, database: Database, database_url: str) -> AsyncIterator[Packs]:
     (tmp_path / "packs").mkdir()
     async with serving(create_app(S3EmulatorSettings(folder=tmp_path / "bucket", buckets=("pictures",)))) as url:
         settings = StorageSettings(
@@ -66,4 +69,10 @@ async def packs(tmp_path: Path, database: Database) -> AsyncIterator[Packs]:
             secret_access_key=SecretStr("EXAMPLE-SECRET-KEY"),
         )
         async with open_store(settings) as store:
-            yield Packs(tmp_path / "packs", store, PostgresDecorations(database))
+            environment = example_environment(Ports(), database_url) | {
+                "STORAGE_ENDPOINT_URL": url,
+                "STORAGE_BUCKET": "pictures",
+                "STORAGE_ACCESS_KEY_ID": "EXAMPLE-ACCESS-KEY",
+                "STORAGE_SECRET_ACCESS_KEY": "EXAMPLE-SECRET-KEY",
+            }
+            yield Packs(tmp_path / "packs", store, PostgresDecorations(database), environment)

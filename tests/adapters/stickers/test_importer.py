@@ -1,5 +1,6 @@
 """Packs from a folder, in bucket and database: checked, in three sizes, and the same again is nothing."""
 
+import asyncio
 from io import BytesIO
 from pathlib import Path
 
@@ -145,3 +146,34 @@ def test_the_projects_own_set_has_something_for_every_screen():
 def test_the_command_refuses_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "is not a folder" in capsys.readouterr().err
+
+
+async def test_the_command_prints_what_became_of_each_file_and_its_exit_status_says_whether_all_were_taken(
+    packs: Packs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name, value in packs.environment.items():
+        monkeypatch.setenv(name, value)
+    packs.add("CAT/1.png")
+    assert await asyncio.to_thread(main, [str(packs.folder)]) == 0
+    assert await asyncio.to_thread(main, [str(packs.folder)]) == 0
+    packs.add("CAT/2.png", b"GIF89a")
+    assert await asyncio.to_thread(main, [str(packs.folder)]) == 1
+    first, first_sum, second_sum, refused, third_sum = capsys.readouterr().out.splitlines()
+    assert first.split() == ["new", "CAT/1.png"]
+    assert refused.startswith("refused    CAT/2.png: This is a GIF")
+    assert [line.split(", ")[0] for line in (first_sum, second_sum, third_sum)] == ["1 new", "0 new", "0 new"]
+    assert [line.split(", ")[3] for line in (first_sum, second_sum, third_sum)] == ["0 refused", "0 refused", "1 refused"]
+    assert [one.name for one in await packs.book.offered()] == ["CAT/1"]
+
+
+async def test_the_command_says_what_is_missing_when_nothing_can_be_done(
+    packs: Packs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: int
+):
+    for name, value in (packs.environment | {"STORAGE_ENDPOINT_URL": f"http://127.0.0.1:{port}"}).items():
+        monkeypatch.setenv(name, value)
+    assert await asyncio.to_thread(main, [str(packs.folder)]) == 2
+    packs.add("CAT/1.png")
+    assert await asyncio.to_thread(main, [str(packs.folder)]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert "holds no packs" in errors[0]
+    assert "could not look up stickers/" in errors[1]
