@@ -70,7 +70,7 @@ async def test_two_at_the_same_time_do_not_disturb_each_other(renderer: PrintRen
     assert {composed.sha256 for composed in both} == {DIGESTS[WITH_MANY_LAYERS]["print"]}
 
 
-@pytest.mark.parametrize(("environment", "threads"), zip(ELSEWHERE, (1, 5), strict=True), ids=["C", "de"])
+@pytest.mark.parametrize(("environment", "threads"), list(zip(ELSEWHERE, (1, 5), strict=True)), ids=["C", "de"])
 async def test_another_process_with_another_locale_time_zone_and_number_of_threads_draws_the_same(
     environment: dict[str, str], threads: int
 ):
