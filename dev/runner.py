@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from dev.guard import Guard
+from dev.guard import ROOT, Guard
 from dev.play import play_web_order
 from dev.postgres import Postgres
 from dev.process import Command, RunnerError, python
@@ -86,12 +87,23 @@ async def start_world(supervisor: Supervisor, options: Options) -> dict[str, str
     )
     await together(
         refill(ports),
-        supervisor.run(Command(name="stickers", argv=python("-m", "adapters.stickers"), env=env)),
+        import_stickers(supervisor, data, env),
         supervisor.start(api(ports, env, reload=options.reload)),
         supervisor.start(worker(ports, env, reload=options.reload)),
     )
     await supervisor.watch(count_stock(env))
     return env
+
+
+async def import_stickers(supervisor: Supervisor, data: Path, env: dict[str, str]) -> None:
+    """Import our own stickers and backgrounds, once for each set of files: even to find nothing new takes seconds."""
+    files = sorted(path for path in (ROOT / "adapters" / "stickers").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in files)).hexdigest()
+    imported = data / "stickers.imported"
+    if imported.exists() and imported.read_text() == digest:
+        return
+    await supervisor.run(Command(name="stickers", argv=python("-m", "adapters.stickers"), env=env))
+    imported.write_text(digest)
 
 
 def emulators(options: Options, env: dict[str, str]) -> Service:

@@ -69,7 +69,7 @@ class Canvas:
         """Lay a piece over everything that was drawn before."""
         box = piece.box
         if not piece.image.hasalpha():
-            self._image = self._image.insert(piece.image, box.left, box.top)
+            self._image = piece.image if box == self.box else self._image.insert(piece.image, box.left, box.top)
             return
         under = self.pixels().crop(box.left, box.top, box.width, box.height)
         mixed = piece.image[3].ifthenelse(piece.image[:3], under, blend=True)

@@ -89,8 +89,10 @@ class PrintRenderer:
 def _compose(document: DesignDocument, request: ComposeRequest, pictures: Mapping[str, bytes], version: str) -> ComposedDesign:
     composition = compose(document, request, pictures)
     pixels = composition.pixels
-    data = encode_png(pixels, width_mm=request.width_mm, height_mm=request.height_mm)
-    preview = preview_of(pixels)
+    with ThreadPoolExecutor(1) as helper:
+        small = helper.submit(preview_of, pixels)
+        data = encode_png(pixels, width_mm=request.width_mm, height_mm=request.height_mm)
+        preview = small.result()
     return ComposedDesign(
         data=data,
         sha256=sha256_of(data),

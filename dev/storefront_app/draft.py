@@ -117,6 +117,11 @@ class Draft(BaseModel):
         return [problem.detail for problem in self.problems if problem.where == where]
 
     @property
+    def problems_elsewhere(self) -> str:
+        """The first part of the page beside which something must be told; empty where there is none."""
+        return next((problem.where for problem in self.problems if problem.where), "")
+
+    @property
     def missing_photos(self) -> int:
         return sum(slot.photo is None for slot in self.slots)
 

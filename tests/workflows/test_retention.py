@@ -12,8 +12,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from models.retention import Erased, ErasedFolder, EraseObjects, GivenUp, GiveUp, RetentionPolicy, RetentionReport
-from workflows.options import ORDERS_TASK_QUEUE
+from models.retention import MOST_ANSWERS, Erased, ErasedFolder, EraseObjects, GivenUp, GiveUp, RetentionPolicy, RetentionReport
+from workflows.options import MOST_PAID_ANSWERS, ORDERS_TASK_QUEUE
 from workflows.retention import MOST_CALLS, NOT_ERASED, RetentionWorkflow
 
 POLICY = RetentionPolicy(orders=timedelta(days=90))
@@ -91,3 +91,7 @@ async def test_a_run_has_an_end_and_says_that_more_is_due(env: WorkflowEnvironme
         history = await handle.fetch_history()
     assert (len(steps.asked), report.is_complete) == (MOST_CALLS, False)
     assert len(history.events) < 1000
+
+
+def test_every_answer_that_may_have_been_paid_for_is_looked_for():
+    assert MOST_ANSWERS >= MOST_PAID_ANSWERS

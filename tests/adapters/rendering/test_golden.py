@@ -21,7 +21,7 @@ from tests.adapters.rendering.samples import SHELL, sample_document, sample_pict
 DIGESTS: dict[str, dict[str, str]] = json.loads((GOLDEN / "digests.json").read_bytes())
 WITH_MANY_LAYERS = "film-strip"
 ELSEWHERE = (
-    {"LC_ALL": "C", "LANG": "C", "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "1", "VIPS_CONCURRENCY": "5"},
+    {"LC_ALL": "C", "LANG": "C", "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "1"},
     {"LC_ALL": "de_DE.UTF-8", "LANG": "tr_TR.UTF-8", "TZ": "America/New_York", "VIPS_NOVECTOR": "1"},
 )
 SCRIPT = """
@@ -70,8 +70,7 @@ async def test_two_at_the_same_time_do_not_disturb_each_other(renderer: PrintRen
     assert {composed.sha256 for composed in both} == {DIGESTS[WITH_MANY_LAYERS]["print"]}
 
 
-@pytest.mark.parametrize("threads", [1, 5])
-@pytest.mark.parametrize("environment", ELSEWHERE, ids=["C", "de"])
+@pytest.mark.parametrize(("environment", "threads"), list(zip(ELSEWHERE, (1, 5), strict=True)), ids=["C", "de"])
 async def test_another_process_with_another_locale_time_zone_and_number_of_threads_draws_the_same(
     environment: dict[str, str], threads: int
 ):

@@ -18,7 +18,7 @@ from adapters.rendering.renderer import PrintRenderer
 from models.artwork import print_size
 from models.design import DesignDocument, Fit, PhotoLayer, StickerLayer, TextLayer
 from models.errors import OrderRefused, RefusalCode
-from tests.adapters.rendering.samples import SHELL, SIZE, flat, landscape, star
+from tests.adapters.rendering.samples import SHELL, SIZE, encoded, flat, landscape, star
 
 MOST_MIB = 400
 SCRIPT = """
@@ -46,6 +46,12 @@ def renderer() -> Iterator[PrintRenderer]:
 @pytest.fixture(scope="module")
 def large() -> bytes:
     return flat("navy", (4000, 6000))
+
+
+@pytest.fixture(scope="module")
+def progressive() -> bytes:
+    """A photo of 24 megapixels in the form whose decoding takes the most memory."""
+    return encoded(Image.open(BytesIO(landscape(0, (4000, 6000)))), "JPEG", progressive=True, subsampling=0)
 
 
 def noise(width: int, height: int) -> pyvips.Image:
@@ -146,10 +152,9 @@ def test_a_preview_has_at_most_a_hundred_kilobytes_even_of_noise(sigma: int):
 
 
 @pytest.mark.parametrize("angles", ["0,0,0,0", "10,90,180,45"])
-async def test_four_photos_of_24_megapixels_are_drawn_in_bounded_memory(tmp_path: Path, angles: str):
+async def test_four_photos_of_24_megapixels_are_drawn_in_bounded_memory(tmp_path: Path, progressive: bytes, angles: str):
     photo = tmp_path / "photo.jpg"
-    # Progressive: decoding it takes the most memory.
-    Image.open(BytesIO(landscape(0, (4000, 6000)))).save(photo, "JPEG", progressive=True, subsampling=0)
+    photo.write_bytes(progressive)
     command = [sys.executable, "-c", SCRIPT, str(photo), angles]
     root = Path(engine.__file__).parents[2]
     done = await asyncio.to_thread(subprocess.run, command, cwd=root, capture_output=True, text=True, check=True, timeout=60)

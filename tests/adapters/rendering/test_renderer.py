@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import platform
 import subprocess
 import sys
 import threading
@@ -12,9 +13,11 @@ from typing import Any
 
 import PIL
 import pytest
+import pyvips
 from PIL import Image, ImageChops, ImageCms, ImageStat, PngImagePlugin
 
 from adapters.rendering import renderer as module
+from adapters.rendering.fonts import fonts_version
 from adapters.rendering.renderer import PrintRenderer
 from models.artwork import RATIO_TOLERANCE, RenderedImage, RenderRequest, sha256_of
 from models.errors import OrderRefused, RefusalCode
@@ -236,8 +239,10 @@ class TestBytes:
         )
         assert elsewhere.stdout.strip() == here
 
-    def test_the_version_names_the_library_whose_change_would_change_the_bytes(self, renderer: PrintRenderer):
-        assert f"pillow-{PIL.__version__}" in renderer.version
+    def test_the_version_names_all_whose_change_would_change_the_bytes(self, renderer: PrintRenderer):
+        libvips = ".".join(str(pyvips.version(part)) for part in range(3))
+        for name in (f"vips-{libvips}", f"pillow-{PIL.__version__}", fonts_version(), platform.machine()):
+            assert name in renderer.version
 
 
 class TestEventLoop:

@@ -152,6 +152,7 @@ class TestDesign:
         api.refusals["/api/photos"] = (422, "This is not a photo.")
         page = await browser.press(page, PREVIEW, {"text_0": "typed"}, {"photo_0": ("essay.txt", b"words"), "photo_1": PHOTO})
         assert page.alerts == ["essay.txt: This is not a photo."]
+        assert "#photo_0" in page.links()
         assert page.form().values["text_0"] == "typed"
         assert "beach.jpg" in page.text
 
@@ -235,6 +236,7 @@ class TestAiPictures:
         )
         page = await painted(browser, page)
         assert page.alerts == ["The picture maker will not do this."]
+        assert "#style" in page.links()
         assert (page.form().values["style"], page.form().values["text_0"]) == ("Film Noir", "typed")
 
     async def test_an_earlier_picture_can_be_taken_again(self, api: ApiStub, browser: Browser):
