@@ -2,6 +2,7 @@
 
 from adapters.postgres.retention import PostgresClaims
 from adapters.r2 import R2Store, StoredObject
+from models.generation import ANSWER_FOLDER
 
 
 class ClaimingStore:
@@ -15,8 +16,13 @@ class ClaimingStore:
         self.probe = store.probe
 
     async def put(self, key: str, data: bytes, *, media_type: str) -> None:
-        """Store the bytes, unless they are there to stay. Raises as `R2Store.put`; `ProviderUnavailable` without database."""
-        await self._claims.claim(key)
+        """Store the bytes, unless they are there to stay. Raises as `R2Store.put`; `ProviderUnavailable` without database.
+
+        The AI's answers are nobody's to claim: no row names them, and one that was paid for is kept whether there is a database
+        or not.
+        """
+        if not key.startswith(f"{ANSWER_FOLDER}/"):
+            await self._claims.claim(key)
         await self._store.put(key, data, media_type=media_type)
 
     async def stream(self, key: str) -> StoredObject:

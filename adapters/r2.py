@@ -1,7 +1,7 @@
 """Cloudflare R2: where pictures are kept. Speaks S3, so any S3 will do.
 
-Retries belong to the caller: every call goes out once. Nothing here has an unknown outcome, because a key names its content: the
-same `put` again is harmless, so whatever may pass is `ProviderUnavailable`.
+Retries belong to the caller: every call goes out once. Nothing here has an unknown outcome, because what a key holds never
+changes: the same `put` again is harmless, so whatever may pass is `ProviderUnavailable`.
 """
 
 import asyncio

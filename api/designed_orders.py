@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 import structlog
 
 from api.designs import Designs, DesignWish, LinkedDesign, new_names
-from api.generations import Generations
+from api.generations import Generations, retry_facts
 from api.order_client import OrderClient
 from config.groups import ApiSettings
 from models.approval import ApproveArtwork, ArtworkState, ArtworkView, SubmitDesign
-from models.design import KeptDesign, RenderDesign
+from models.design import KeptDesign, Refusal, RenderDesign
 from models.errors import OrderRefused
 from models.generation import GenerateImage
-from models.order import Checkout, CheckoutRequest, OrderInput, OrderPolicy, designed_order_id
+from models.order import Channel, Checkout, CheckoutRequest, OrderInput, OrderPolicy, designed_order_id
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class DesignedOrders:
         order_id = designed_order_id(request_id)
         structlog.contextvars.bind_contextvars(order_id=str(order_id))
         render, product = await self._designs.prepare(wish, in_stock=True)
-        generate = await self._commission(order_id, render, client) if render.document.ai is not None else None
+        generate = await self._commission(order_id, render, wish.channel, client) if render.document.ai is not None else None
         design = SubmitDesign(
             brand=wish.brand,
             model=wish.model,
@@ -73,7 +73,7 @@ class DesignedOrders:
             order, design, device_id=product.device_id, update_id=f"design:{uuid4().hex}", wait=self._wait
         )
         if view is not None and view.refusal is not None:
-            raise OrderRefused(view.refusal.message, code=view.refusal.code, facts=view.refusal.facts)
+            raise self._refused(view.refusal)
         return self._linked(order_id, view or ArtworkView(state=ArtworkState.DRAWING))
 
     async def artwork(self, order_id: UUID) -> OrderArtwork:
@@ -95,11 +95,18 @@ class DesignedOrders:
         log.info("artwork approved, checkout is open", number=checkout.number)
         return checkout
 
-    async def _commission(self, order_id: UUID, render: RenderDesign, client: str) -> GenerateImage:
+    def _refused(self, refusal: Refusal) -> OrderRefused:
+        facts = dict(refusal.facts)
+        if (retry_at := facts.pop("retry_at", None)) is not None:
+            facts |= retry_facts(datetime.fromisoformat(str(retry_at)), at=self._clock())
+        return OrderRefused(refusal.message, code=refusal.code, facts=facts)
+
+    async def _commission(self, order_id: UUID, render: RenderDesign, channel: Channel, client: str) -> GenerateImage:
         document, size = render.document, render.compose
         photo = render.pictures[document.photos[0].photo] if document.photos else None
         return await self._generations.commission(
             order_id,
+            channel=channel,
             template_id=document.template_id,
             parameters=document.ai or {},
             photo=photo,

@@ -144,6 +144,7 @@ class Generations:
         self,
         order_id: UUID,
         *,
+        channel: Channel,
         template_id: str,
         parameters: StyleParameters,
         photo: StoredImage | None,
@@ -158,7 +159,8 @@ class Generations:
         wish = Wish(client=client, session="", template_id=template_id, style=style, photo=photo)
         last = await self._records.find(subject)
         attempt = next_attempt(last, at=self._clock())
-        return self._input(wish, subject, attempt).model_copy(update={"order_id": order_id, "ratio": ratio})
+        asked = self._input(wish, subject, attempt)
+        return asked.model_copy(update={"order_id": order_id, "channel": channel, "ratio": ratio})
 
     async def find(self, handle: str) -> Picture | Underway:
         """Return a picture that was asked for before, as long as it is known.
@@ -202,10 +204,12 @@ class Generations:
             return result.picture
         if result.state is not GenerationState.REFUSED or result.code is None:
             raise TryAgain(NOT_MADE)
-        facts: dict[str, str | int | float] = {}
-        if result.retry_at is not None:
-            facts[RETRY_AFTER] = max(1, math.ceil((result.retry_at - self._clock()).total_seconds()))
-        raise OrderRefused(result.reason, code=result.code, facts=facts)
+        raise OrderRefused(result.reason, code=result.code, facts=retry_facts(result.retry_at, at=self._clock()))
+
+
+def retry_facts(retry_at: datetime | None, *, at: datetime) -> dict[str, str | int | float]:
+    """Return when a refusal may be another answer, as the front door says it; nothing where that is not known."""
+    return {} if retry_at is None else {RETRY_AFTER: max(1, math.ceil((retry_at - at).total_seconds()))}
 
 
 def _picture(found: Generation) -> Picture:

@@ -16,6 +16,9 @@ from models.order import Channel
 _DESIGNS = UUID("b7a1f3d4-2f6e-5b80-8c55-91f0a4c7e3b6")
 """Namespace of generation ids."""
 
+ANSWER_FOLDER = "answers"
+"""Of the AI's answers as they came: the one class of objects that is named by what was asked, not by what came."""
+
 REPEAT_WINDOW = timedelta(seconds=60)
 """Within this time of its success the same request is the same attempt, e.g. an impatient second click; later it is a new one."""
 
@@ -46,7 +49,7 @@ def answer_key(generation_id: UUID, number: int) -> str:
 
     `number` counts the answers of a generation; it is raised when one that was paid for has no usable picture in it.
     """
-    return f"answers/{generation_id}-{number}"
+    return f"{ANSWER_FOLDER}/{generation_id}-{number}"
 
 
 def picture_name(generation_id: UUID, image: StoredImage) -> str:
@@ -91,7 +94,7 @@ class GenerateImage(Contract):
     """What a DesignWorkflow is started with.
 
     Attributes:
-        client: Keyed hash of who asks over the web; empty for a machine's session.
+        client: Keyed hash of the address that asks, also for a machine's session.
         session: Hash of the vending session, where there is one.
         style: Resolved: names as the catalogue spells them.
         photo: The picture that the AI works from, as it was stored.

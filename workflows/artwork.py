@@ -12,12 +12,16 @@ with workflow.unsafe.imports_passed_through():
     from models.order import Checkout, OrderStatus
     from workflows.checkout import CheckoutDesk, refusal
     from workflows.design import DesignWorkflow
-    from workflows.failures import describe, refusal_of
+    from workflows.failures import busy, describe, refusal_of
     from workflows.life import OrderEnded, OrderLife
     from workflows.options import RENDER
 
 MOST_DRAWINGS = 100
 """Of one order: each takes ten events of its history."""
+MOST_WAITING_DESIGNS = 6
+"""Temporal lets ten updates of a workflow be under way: a page that sends its design over and over leaves room for operators."""
+PASSING_REFUSALS = {RefusalCode.GENERATION_REFUSED, RefusalCode.BUDGET_SPENT}
+"""What the AI refuses may be made another time: a budget has room again, and the AI does not say the same twice."""
 
 
 class ArtworkDesk:
@@ -31,6 +35,7 @@ class ArtworkDesk:
         self._made: SubmitDesign | None = None
         self._generated: dict[str, GeneratedImage] = {}
         self._drawings = 0
+        self._waiting = 0
         self._view = ArtworkView(state=ArtworkState.DRAWING, deadline=self._deadline)
         self._is_open = life.opens_with_design
 
@@ -41,11 +46,22 @@ class ArtworkDesk:
 
     async def submit(self, design: SubmitDesign) -> ArtworkView:
         """Take a design, or another one, and wait until it is made (an update handler's work)."""
-        if self._submitted is None or not _is_same(design, self._submitted) or self._view.state is ArtworkState.FAILED:
+        if self._submitted is None or not _is_same(design, self._submitted) or self._may_be_made_now:
             self._submitted = design
         mine = self._submitted
-        await workflow.wait_condition(lambda: self._made is mine or self._submitted is not mine or not self._is_open)
+        self._waiting += 1
+        try:
+            await workflow.wait_condition(lambda: self._made is mine or self._submitted is not mine or not self._is_open)
+        finally:
+            self._waiting -= 1
         return self._view
+
+    @property
+    def _may_be_made_now(self) -> bool:
+        """Whether the design that could not be made is worth another try when it is sent again."""
+        view = self._view
+        is_passing = view.state is ArtworkState.FAILED or (view.refusal is not None and view.refusal.code in PASSING_REFUSALS)
+        return is_passing and self._made is self._submitted
 
     def check_submission(self) -> None:
         """Refuse a design that comes too late, before it is written down."""
@@ -53,6 +69,8 @@ class ArtworkDesk:
             raise refusal(RefusalCode.ALREADY_APPROVED)
         if not self._is_open or self._drawings >= MOST_DRAWINGS:
             raise refusal(RefusalCode.ORDER_CLOSED)
+        if self._waiting >= MOST_WAITING_DESIGNS:
+            raise busy("This picture is being made already: please try again in a moment.")
 
     def check_approval(self, approval: ApproveArtwork) -> None:
         """Refuse a yes to anything but the picture that stands, before it is written down."""
@@ -146,13 +164,15 @@ class ArtworkDesk:
     async def _generate(self, request: GenerateImage) -> GenerationResult:
         """Have the AI's picture made by a workflow of its own; a cancelled order does not wait for it."""
         life = self._life
-        child = await workflow.start_child_workflow(
-            DesignWorkflow.run,
-            request,
-            id=design_workflow_id(request.generation_id),
-            cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-            parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-            static_summary=f"picture of an order, {request.template_id}",
+        child = await life.undisturbed(
+            workflow.start_child_workflow(
+                DesignWorkflow.run,
+                request,
+                id=design_workflow_id(request.generation_id),
+                cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                static_summary=f"picture of an order, {request.template_id}",
+            )
         )
         await life.wait(lambda: child.done() or life.cancel, until=None, summary="")
         if not child.done():
@@ -174,4 +194,5 @@ def _wish(design: SubmitDesign) -> tuple[object, ...]:
 def _not_generated(result: GenerationResult) -> ArtworkView:
     if result.code is None:
         return ArtworkView(state=ArtworkState.FAILED)
-    return ArtworkView(state=ArtworkState.REFUSED, refusal=Refusal(code=result.code, message=result.reason))
+    facts: dict[str, str | int | float] = {"retry_at": result.retry_at.isoformat()} if result.retry_at else {}
+    return ArtworkView(state=ArtworkState.REFUSED, refusal=Refusal(code=result.code, message=result.reason, facts=facts))

@@ -22,7 +22,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.failures import describe, failure_type
     from workflows.options import GENERATE, GENERATION_LIMIT, MOST_PAID_ANSWERS, ROW, ActivityOptions
-    from workflows.progress import remaining
 
 R = TypeVar("R")
 
@@ -31,6 +30,8 @@ CANCELED = "canceled"
 
 REFUSALS = {"GenerationRefused": RefusalCode.GENERATION_REFUSED}
 """What the AI says no with; an `OrderRefused` has a code of its own."""
+SHORTEST_TRY = timedelta(seconds=20)
+"""The AI takes about as long: asked with less time left it would be paid for an answer that nobody waits for."""
 UNANSWERED = {"OutcomeUnknown", "Timeout"}
 """The AI may have been paid, and nobody knows for what: only a repeat tells whether it was kept."""
 
@@ -98,6 +99,8 @@ class DesignWorkflow:
             NotMade: Refused, or enough was tried and paid.
         """
         while True:
+            if self._time_left < SHORTEST_TRY:
+                raise NotMade(self._not_made(NOT_MADE), "no time is left to ask the AI")
             self._tell(f"the AI is asked, answer {self._useless + 1}", "The picture is made and kept.")
             try:
                 return await workflow.execute_activity_method(
@@ -124,7 +127,7 @@ class DesignWorkflow:
         else:
             workflow.logger.error("a picture could not be made: %s", note)
             raise NotMade(self._not_made(NOT_MADE), note) from failure
-        if self._useless + self._unanswered >= MOST_PAID_ANSWERS or workflow.now() >= self._deadline:
+        if self._useless + self._unanswered >= MOST_PAID_ANSWERS:
             raise NotMade(self._not_made(NOT_MADE), note) from failure
         self._tell(note)
 
@@ -163,8 +166,11 @@ class DesignWorkflow:
         return NotMade(self._not_made(cause.message, code=code, retry_at=retry_at), f"refused: {code}")
 
     def _within_limit(self) -> ActivityOptions:
-        left = remaining(self._deadline) or timedelta(0)
-        return {**GENERATE, "schedule_to_close_timeout": max(left, timedelta(seconds=1))}
+        return {**GENERATE, "schedule_to_close_timeout": self._time_left}
+
+    @property
+    def _time_left(self) -> timedelta:
+        return max(self._deadline - workflow.now(), timedelta(0))
 
     async def _undisturbed(self, work: Awaitable[R]) -> R:
         """See something through although somebody cancels meanwhile."""

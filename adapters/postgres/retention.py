@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.engine import Database
 from models.errors import ProviderUnavailable
-from models.generation import answer_key
+from models.generation import ANSWER_FOLDER, answer_key
 from models.order import OrderStatus
 from models.retention import MOST_ANSWERS, SHOWN_REASONS, Erased, ErasedFolder, EraseObjects, GivenUp, GiveUp, added_up
 
@@ -175,7 +175,7 @@ class PostgresRetention:
             gone = [id_ for id_, keys in answers.items() if failures.keys().isdisjoint(keys)]
             await connection.execute(_ANSWERS_ERASED, {"at": request.at, "ids": gone})
         # What could not be erased would be found again at once: the next run sees to it.
-        return _erased({f"answers/{id_}": 0 for id_ in gone}, failures, last=None if failures else "answers/")
+        return _erased({f"{ANSWER_FOLDER}/{id_}": 0 for id_ in gone}, failures, last=None if failures else ANSWER_FOLDER)
 
 
 class PostgresClaims:

@@ -203,6 +203,7 @@ class TestDrawing:
         atelier.store.outage = None
 
         assert (await drawing).status_code == 200
+        assert atelier.designer.faults.calls.count("compose") == 2
 
 
 class TestOrders:
@@ -272,6 +273,16 @@ class TestOrders:
         assert (asked.json()["status"], asked.json()["code"]) == ("refused", "generation_refused")
 
         assert (await atelier.open({**document, "ai": {"keyword": "VHS Nostalgia"}})).json()["status"] == "ready"
+
+    async def test_a_spent_budget_is_429_and_says_when_there_is_room_again(self, atelier: Atelier) -> None:
+        document = await atelier.document(template_id="retro-remix", ai={"keyword": "80s neon"})
+        await atelier.open(document)
+        await atelier.rows("UPDATE generations SET cost = 20000 RETURNING id")
+
+        spent = await atelier.open({**document, "ai": {"keyword": "VHS Nostalgia"}})
+
+        assert (spent.status_code, spent.json()["code"]) == (429, "budget_spent")
+        assert 86_000 < int(spent.headers["Retry-After"]) <= 86_400
 
     async def test_an_unknown_style_is_refused_with_the_list_before_an_order_is_opened(self, atelier: Atelier) -> None:
         document = await atelier.document(template_id="cover-shoot", ai={"style": "Baroque"})

@@ -20,6 +20,7 @@ from models.generation import GenerateImage, generation_id_for
 from models.order import CancelOutcome, Channel, Checkout, OrderInput, OrderStatus, order_workflow_id
 from tests.fakes.order_book import PRODUCT
 from tests.workflows.shop import CLERK, Shop
+from workflows.artwork import MOST_WAITING_DESIGNS
 from workflows.options import ORDERS_TASK_QUEUE
 from workflows.order import OrderWorkflow
 
@@ -238,6 +239,39 @@ class TestGenerated:
         assert (view.refusal.code, view.refusal.message) == (RefusalCode.GENERATION_REFUSED, "Please choose another photo.")
 
         assert (await atelier.submit(atelier.design(ai="neon"))).state is ArtworkState.READY
+
+    async def test_the_same_design_may_be_sent_again_after_the_ais_refusal(self, shop: Shop, atelier: Atelier) -> None:
+        """The AI does not say the same twice; what the *renderer* refuses it refuses again."""
+        shop.generator.faults.fail("generate", GenerationRefused("No.", provider="gemini", code="X"))
+        assert (await atelier.submit(atelier.design(ai="noir"))).state is ArtworkState.REFUSED
+
+        assert (await atelier.submit(atelier.design(ai="noir", attempt=2))).state is ArtworkState.READY
+
+    async def test_a_budget_that_has_room_again_makes_the_same_design(self, shop: Shop, atelier: Atelier) -> None:
+        later = (await shop.env.get_current_time() + timedelta(hours=3)).isoformat()
+        shop.generations.refusal = OrderRefused("Enough.", code=RefusalCode.BUDGET_SPENT, facts={"retry_at": later})
+        view = await atelier.submit(atelier.design(ai="noir"))
+        assert view.refusal is not None
+        assert datetime.fromisoformat(str(view.refusal.facts["retry_at"])) == datetime.fromisoformat(later)
+
+        shop.generations.refusal = None
+        assert (await atelier.submit(atelier.design(ai="noir", attempt=2))).state is ArtworkState.READY
+
+    async def test_a_page_that_asks_over_and_over_leaves_room_for_operators(self, shop: Shop, atelier: Atelier) -> None:
+        shop.generator.faults.fail("generate", ProviderUnavailable("quota", provider="gemini"), times=100)
+        waiting = [asyncio.ensure_future(atelier.submit(atelier.design(ai="noir")))]
+        await shop.until(lambda: shop.generator.faults.calls)
+        waiting += [asyncio.ensure_future(atelier.submit(atelier.design(ai="noir"))) for _ in range(MOST_WAITING_DESIGNS + 3)]
+
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        outcome = await shop.passing(shop.handle.execute_update(OrderWorkflow.cancel, CLERK))
+
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        busy = [answer for answer in answers if isinstance(answer, WorkflowUpdateFailedError)]
+        assert outcome is CancelOutcome.CANCELED
+        assert done
+        assert len(busy) == len(waiting) - MOST_WAITING_DESIGNS
+        assert {error.cause.type for error in busy if isinstance(error.cause, ApplicationError)} == {"ProviderUnavailable"}
 
     async def test_a_spent_budget_is_told_before_anybody_is_paid(self, shop: Shop, atelier: Atelier) -> None:
         shop.generations.refusal = OrderRefused("Enough for today.", code=RefusalCode.BUDGET_SPENT)

@@ -197,6 +197,17 @@ async def test_an_ai_that_stays_away_is_given_up_before_a_person_gives_up(shop: 
     assert timedelta(minutes=2) < lasted <= GENERATION_LIMIT + timedelta(seconds=1)
 
 
+async def test_nothing_is_paid_for_that_can_no_longer_come_in_time(shop: Shop) -> None:
+    late = ProviderUnavailable("quota", provider="gemini", retry_after=GENERATION_LIMIT - timedelta(seconds=10))
+    shop.generator.faults.fail("generate", late)
+    shop.generator.answers = [UNUSABLE]
+
+    result = await generate(shop)
+
+    assert (result.state, result.reason, result.cost) == (GenerationState.FAILED, NOT_MADE, PRICE)
+    assert len(shop.generator.paid) == 1
+
+
 async def test_our_own_mistake_is_not_repeated(shop: Shop) -> None:
     shop.generator.faults.fail("generate", ProviderRejected("API key not valid", provider="gemini"))
 
@@ -402,11 +413,14 @@ async def test_another_workflow_can_have_a_picture_made_by_its_input_alone(shop:
 
 async def test_an_operator_reads_what_happened_and_what_comes_next(shop: Shop) -> None:
     shop.generator.faults.fail("generate", NO_PICTURE)
-    gate = shop.generations.faults.hold("finish")
+    first = shop.generator.faults.hold("generate")
     handle = await start(shop, await wish(shop))
-    await gate.reached.wait()
+    await first.reached.wait()
+    second = shop.generator.faults.hold("generate")
+    first.open()
+    await second.reached.wait()
     before = await details(handle)
-    gate.open()
+    second.open()
     await handle.result()
 
     assert "NoPicture: words only" in before

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -288,6 +288,17 @@ class TestSentAgain:
         assert len(senders) == 1
         assert await house.bucket.get(key) == data
         assert (await house.book.erase(EraseObjects(policy=POLICY, at=NOW + MONTH + DAY), house.bucket.delete)).folders == ()
+
+    async def test_an_answer_that_was_paid_for_is_kept_without_a_database(self, house: House, monkeypatch):
+        async def claim(self, key):
+            raise ProviderUnavailable("no database", provider="postgres")
+
+        monkeypatch.setattr(PostgresClaims, "claim", claim)
+        key = answer_key(uuid4(), 1)
+        await house.store.put(key, b"paid for", media_type="image/png")
+        assert await house.bucket.get(key) == b"paid for"
+        with pytest.raises(ProviderUnavailable):
+            await house.store.put("generated/picture.png", b"made of it", media_type="image/png")
 
     async def test_whoever_looked_right_before_it_was_given_up_has_the_grace_to_use_it(self, house: House):
         """Stored, not yet written down, and given up in between."""
