@@ -6,8 +6,8 @@ from activities.ports import ObjectRemover, RetentionBook
 from models.errors import ProviderUnavailable
 from models.retention import SHOWN_REASONS, Erased, EraseObjects, GivenUp, GiveUp, added_up
 
-BATCHES = 100
-"""Batches of one call: a few minutes at most."""
+BATCHES = 80
+"""Batches of one call: a few minutes as a rule, and half an hour where each takes as long as rows may be locked."""
 
 
 class RetentionActivities:

@@ -58,7 +58,9 @@ class DesignedOrders:
         order_id = designed_order_id(request_id)
         structlog.contextvars.bind_contextvars(order_id=str(order_id))
         render, product = await self._designs.prepare(wish, in_stock=True)
-        generate = await self._commission(order_id, render, wish.channel, client) if render.document.ai is not None else None
+        generate = None
+        if render.document.ai is not None:
+            generate = await self._commission(order_id, render, wish.channel, client, again=again)
         design = SubmitDesign(
             brand=wish.brand,
             model=wish.model,
@@ -101,7 +103,9 @@ class DesignedOrders:
             facts |= retry_facts(datetime.fromisoformat(str(retry_at)), at=self._clock())
         return OrderRefused(refusal.message, code=refusal.code, facts=facts)
 
-    async def _commission(self, order_id: UUID, render: RenderDesign, channel: Channel, client: str) -> GenerateImage:
+    async def _commission(
+        self, order_id: UUID, render: RenderDesign, channel: Channel, client: str, *, again: bool
+    ) -> GenerateImage:
         document, size = render.document, render.compose
         photo = render.pictures[document.photos[0].photo] if document.photos else None
         return await self._generations.commission(
@@ -112,6 +116,7 @@ class DesignedOrders:
             photo=photo,
             ratio=size.width_mm / size.height_mm,
             client=client,
+            again=again,
         )
 
     def _linked(self, order_id: UUID, view: ArtworkView) -> OrderArtwork:

@@ -150,8 +150,12 @@ class Generations:
         photo: StoredImage | None,
         ratio: float,
         client: str,
+        again: bool,
     ) -> GenerateImage:
-        """Return what an order asks of the AI: its own wish, whoever else has had the same made. Raises `OrderRefused`."""
+        """Return what an order asks of the AI: its own wish, whoever else has had the same made. Raises `OrderRefused`.
+
+        `again` is another picture, however young the one is that was made before.
+        """
         style = self._styles.resolve(template_id, parameters)
         subject = generation_subject(
             requester=f"order {order_id}", photo_sha256=photo.sha256 if photo else None, template_id=template_id, style=style
@@ -159,6 +163,8 @@ class Generations:
         wish = Wish(client=client, session="", template_id=template_id, style=style, photo=photo)
         last = await self._records.find(subject)
         attempt = next_attempt(last, at=self._clock())
+        if again and last is not None and last.state is GenerationState.MADE:
+            attempt = last.attempt + 1
         asked = self._input(wish, subject, attempt)
         return asked.model_copy(update={"order_id": order_id, "channel": channel, "ratio": ratio})
 

@@ -60,10 +60,7 @@ class OrderClient:
         try:
             return await self._start_with_checkout(order, request, quote, update_id=update_id, wait=wait)
         except RPCError as error:
-            if error.status is not RPCStatusCode.INVALID_ARGUMENT or "search attribute" not in error.message.lower():
-                raise
-        # A namespace that does not know our attributes must not keep people from buying.
-        log.error("temporal does not know our search attributes: the order starts without them")
+            _check_attributes_are_unknown(error)
         return await self._start_with_checkout(order, request, None, update_id=update_id, wait=wait)
 
     async def submit_design(
@@ -73,7 +70,17 @@ class OrderClient:
 
         Raises `OrderRefused` for an order that is over or approved, `TryAgain` where it is not known whether the design arrived.
         """
-        operation = self._start(order, f"{design.brand} {design.model}", _attributes(order.channel, device_id))
+        attributes = _attributes(order.channel, device_id)
+        try:
+            return await self._start_with_design(order, design, attributes, update_id=update_id, wait=wait)
+        except RPCError as error:
+            _check_attributes_are_unknown(error)
+        return await self._start_with_design(order, design, TypedSearchAttributes.empty, update_id=update_id, wait=wait)
+
+    async def _start_with_design(
+        self, order: OrderInput, design: SubmitDesign, attributes: TypedSearchAttributes, *, update_id: str, wait: timedelta
+    ) -> ArtworkView | None:
+        operation = self._start(order, f"{design.brand} {design.model}", attributes)
         with our_errors():
             async with asyncio.timeout(wait.total_seconds()):
                 update = await self._client.start_update_with_start_workflow(
@@ -145,6 +152,13 @@ class OrderClient:
         started = asyncio.ensure_future(operation.workflow_handle())
         started.add_done_callback(lambda future: future.cancelled() or future.exception())
         return operation
+
+
+def _check_attributes_are_unknown(error: RPCError) -> None:
+    """Raise anything but this: a namespace that does not know our attributes must not keep people from buying."""
+    if error.status is not RPCStatusCode.INVALID_ARGUMENT or "search attribute" not in error.message.lower():
+        raise error
+    log.error("temporal does not know our search attributes: the order starts without them")
 
 
 def _attributes(channel: Channel, device_id: str) -> TypedSearchAttributes:

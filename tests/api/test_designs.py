@@ -257,8 +257,9 @@ class TestOrders:
         (generated,) = {layer["photo"] for layer in first["artwork"]["design"]["photos"]}
         assert first["artwork"]["design"]["ai"] is None
         assert second["artwork"]["design"]["photos"][0]["photo"] == generated
-        assert third["status"] == "ready"
+        assert third["artwork"]["design"]["photos"][0]["photo"] != generated, "another picture, a second later"
         rows = await atelier.rows("SELECT * FROM generations")
+        assert (len(rows), len(atelier.generator.paid)) == (2, 2)
         assert {row["order_id"] for row in rows} == {UUID(first["order_id"])}
         assert {tuple(row["style"].items()) for row in rows} == {(("keyword", "80s Neon"),)}
 
