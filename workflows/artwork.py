@@ -18,6 +18,8 @@ with workflow.unsafe.imports_passed_through():
 
 MOST_DRAWINGS = 100
 """Of one order: each takes ten events of its history."""
+MOST_REQUESTS = 500
+"""Of one order, repeats included. Temporal takes 2000 updates of a workflow and then no more, and a payment is told by one, too."""
 
 
 class ArtworkDesk:
@@ -31,6 +33,7 @@ class ArtworkDesk:
         self._made: SubmitDesign | None = None
         self._generated: dict[str, GeneratedImage] = {}
         self._drawings = 0
+        self._requests = 0
         self._view = ArtworkView(state=ArtworkState.DRAWING, deadline=self._deadline)
         self._is_open = life.opens_with_design
 
@@ -41,6 +44,7 @@ class ArtworkDesk:
 
     async def submit(self, design: SubmitDesign) -> ArtworkView:
         """Take a design, or another one, and wait until it is made (an update handler's work)."""
+        self._requests += 1
         if self._submitted is None or not _is_same(design, self._submitted) or self._view.state is ArtworkState.FAILED:
             self._submitted = design
         mine = self._submitted
@@ -53,15 +57,18 @@ class ArtworkDesk:
             raise refusal(RefusalCode.ALREADY_APPROVED)
         if not self._is_open or self._drawings >= MOST_DRAWINGS:
             raise refusal(RefusalCode.ORDER_CLOSED)
+        self._check_room()
 
     def check_approval(self, approval: ApproveArtwork) -> None:
         """Refuse a yes to anything but the picture that stands, before it is written down."""
         design = self._view.design
         if design is None or design.print_image.sha256 != approval.print_sha256:
             raise refusal(RefusalCode.NOT_APPROVED)
+        self._check_room()
 
     async def approve(self, approval: ApproveArtwork) -> Checkout:
         """Take the customer's yes, and open the checkout (an update handler's work); both may be repeated."""
+        self._requests += 1
         design = self._made
         if design is None:
             raise refusal(RefusalCode.NOT_APPROVED)
@@ -93,6 +100,10 @@ class ArtworkDesk:
                     raise OrderEnded(OrderStatus.EXPIRED, "no design was approved in time")
         finally:
             self._is_open = False
+
+    def _check_room(self) -> None:
+        if self._requests >= MOST_REQUESTS:
+            raise refusal(RefusalCode.ORDER_CLOSED)
 
     def _has_news(self) -> object:
         return self._submitted is not self._made or self._view.state is ArtworkState.APPROVED or self._life.cancel
