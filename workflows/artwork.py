@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
 MOST_DRAWINGS = 100
 """Of one order: each takes ten events of its history."""
 MOST_REQUESTS = 500
-"""Of one order, repeats included. Temporal takes 2000 updates of a workflow and then no more, and a payment is told by one, too."""
+"""Of one order, repeats included. Temporal takes 2000 updates of a workflow and no more, and a payment is told by one."""
 
 
 class ArtworkDesk:
