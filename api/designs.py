@@ -19,6 +19,9 @@ from models.order import Channel, CheckoutRequest, Product
 
 log = structlog.get_logger(__name__)
 
+MOST_PIXELS = 300_000_000
+"""To be read for one design: six of the largest photos and forty stickers of ours are fewer, and take several seconds."""
+
 
 @dataclass(frozen=True)
 class DesignWish:
@@ -138,6 +141,12 @@ class Designs:
             pictures=await self._pictures(wish.document),
             at=at,
         )
+        if request.pixels > MOST_PIXELS:
+            raise OrderRefused(
+                "The pictures in your design are too large together. Please take some of them out, or use smaller ones.",
+                code=RefusalCode.BAD_DESIGN,
+                facts={"pixels": request.pixels, "limit": MOST_PIXELS},
+            )
         return request, product
 
     def linked(self, kept: KeptDesign) -> LinkedDesign:

@@ -30,6 +30,7 @@ _QUIET = (
     "httpcore",
     "httpx",
     "PIL",
+    "pyvips",
     "stripe",
     "urllib3",
 )

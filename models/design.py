@@ -211,6 +211,14 @@ class RenderDesign(Contract):
     at: Instant
 
     @property
+    def pixels(self) -> int:
+        """Return how many pixels are read to draw it: those of a picture as often as it is used."""
+        document = self.document
+        names = [layer.photo for layer in document.photos] + [layer.sticker or layer.photo for layer in document.stickers]
+        used = (self.pictures.get(name) for name in [*names, document.background.picture] if name)
+        return sum(image.width * image.height for image in used if image)
+
+    @property
     def render_id(self) -> UUID:
         """Name the drawing by all that it is made of, so that the same again is not drawn twice on one day.
 

@@ -22,6 +22,8 @@ MOST_WAITING_DESIGNS = 6
 """Temporal lets ten updates of a workflow be under way: a page that sends its design over and over leaves room for operators."""
 PASSING_REFUSALS = {RefusalCode.GENERATION_REFUSED, RefusalCode.BUDGET_SPENT}
 """What the AI refuses may be made another time: a budget has room again, and the AI does not say the same twice."""
+MOST_REQUESTS = 500
+"""Of one order, repeats included. Temporal takes 2000 updates of a workflow and no more, and a payment is told by one."""
 
 
 class ArtworkDesk:
@@ -36,6 +38,7 @@ class ArtworkDesk:
         self._generated: dict[str, GeneratedImage] = {}
         self._drawings = 0
         self._waiting = 0
+        self._requests = 0
         self._view = ArtworkView(state=ArtworkState.DRAWING, deadline=self._deadline)
         self._is_open = life.opens_with_design
 
@@ -46,6 +49,7 @@ class ArtworkDesk:
 
     async def submit(self, design: SubmitDesign) -> ArtworkView:
         """Take a design, or another one, and wait until it is made (an update handler's work)."""
+        self._requests += 1
         if self._submitted is None or not _is_same(design, self._submitted) or self._may_be_made_now:
             self._submitted = design
         mine = self._submitted
@@ -69,6 +73,7 @@ class ArtworkDesk:
             raise refusal(RefusalCode.ALREADY_APPROVED)
         if not self._is_open or self._drawings >= MOST_DRAWINGS:
             raise refusal(RefusalCode.ORDER_CLOSED)
+        self._check_room()
         if self._waiting >= MOST_WAITING_DESIGNS:
             raise busy("This picture is being made already: please try again in a moment.")
 
@@ -77,9 +82,11 @@ class ArtworkDesk:
         design = self._view.design
         if design is None or design.print_image.sha256 != approval.print_sha256:
             raise refusal(RefusalCode.NOT_APPROVED)
+        self._check_room()
 
     async def approve(self, approval: ApproveArtwork) -> Checkout:
         """Take the customer's yes, and open the checkout (an update handler's work); both may be repeated."""
+        self._requests += 1
         design = self._made
         if design is None:
             raise refusal(RefusalCode.NOT_APPROVED)
@@ -111,6 +118,10 @@ class ArtworkDesk:
                     raise OrderEnded(OrderStatus.EXPIRED, "no design was approved in time")
         finally:
             self._is_open = False
+
+    def _check_room(self) -> None:
+        if self._requests >= MOST_REQUESTS:
+            raise refusal(RefusalCode.ORDER_CLOSED)
 
     def _has_news(self) -> object:
         return self._submitted is not self._made or self._view.state is ArtworkState.APPROVED or self._life.cancel

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
-from models.artwork import StoredImage, fits, print_size
+from models.artwork import PRINT_FOLDER, StoredImage, fits, print_size
 from models.base import Contract
 from models.catalog import match_name
 from models.errors import OrderRefused, RefusalCode
@@ -219,9 +219,13 @@ def _unknown_model(what: str, names: Iterable[str]) -> OrderRefused:
 def _shell(model: KnownModel, image: StoredImage) -> KnownShell:
     """The shell that the picture was made for: the one whose shape it has; where two have it, one that is there, then the closer.
 
-    A picture of another shape is refused, although it could be printed: it would come out distorted.
+    A picture of another shape is refused, although it could be printed: it would come out distorted. A print file that we drew
+    ourselves is for shells of exactly its size: for any other it would have to be drawn anew, and nobody has seen that.
     """
     fitting = [shell for shell in model.shells if fits(image, shell.width_mm, shell.height_mm)]
+    if image.key.startswith(f"{PRINT_FOLDER}/"):
+        size = (image.width, image.height)
+        fitting = [shell for shell in fitting if print_size(shell.width_mm, shell.height_mm) == size]
     if not fitting:
         raise _wrong_ratio(model, image)
     ratio = image.height / image.width

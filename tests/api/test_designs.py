@@ -118,6 +118,29 @@ async def atelier(
 
 
 class TestDrawing:
+    async def test_pictures_that_are_too_large_together_are_refused_before_anybody_draws(
+        self, atelier: Atelier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each use of a picture is work of its own, also when it is the same picture."""
+        document = await atelier.document()
+        monkeypatch.setattr("api.designs.MOST_PIXELS", 3 * 600 * 800)
+        stickers = [{"photo": document["photos"][0]["photo"], "x": x} for x in (0.2, 0.5, 0.8)]
+        assert (await atelier.draw({**document, "stickers": stickers[:2]})).status_code == 200
+        drawn = len(atelier.designer.drawn)
+
+        answer = await atelier.draw({**document, "stickers": stickers})
+        assert_problem(answer, 422, code="bad_design")
+        assert answer.json()["facts"] == {"pixels": 4 * 600 * 800, "limit": 3 * 600 * 800}
+        assert len(atelier.designer.drawn) == drawn
+
+    async def test_a_design_is_not_sold_for_a_phone_that_it_was_not_drawn_for(self, atelier: Atelier) -> None:
+        """Although the shape would nearly fit: it would be drawn anew, and nobody has seen that."""
+        drawn = (await atelier.draw(await atelier.document())).json()
+        checkout = {**WEB_CHECKOUT, "final_image_url": drawn["final_image_url"], "model": "iPhone 15 Pro Max"}
+
+        answer = await atelier.browser.post("/create-checkout-session", json=checkout)
+        assert_problem(answer, 422, code="wrong_ratio")
+
     async def test_the_answer_has_a_preview_and_a_print_file_whose_hash_is_told(self, atelier: Atelier) -> None:
         body = (await atelier.draw(await atelier.document())).json()
 
