@@ -16,8 +16,9 @@ from tests.system.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROUND_TRIPS = 20
-"""Of the order itself: each step is one statement, and so is each answer to the customer."""
+ROUND_TRIPS = 22
+"""Of the order itself: each step is one statement, and so is each answer to the customer. Two of them see to it that neither the
+design nor the print file is erased as abandoned while it is stored."""
 SHARED = 22
 """Of everything that many orders share when there are many: writing messages down, claiming and settling them, polling."""
 EVENTS, EVENTS_IN_ALL = 80, 110

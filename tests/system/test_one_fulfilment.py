@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import pytest
 
 from models.order import OrderStatus
 from models.payment import RefundRequest
-from tests.system.case import Case
+from tests.system.case import Case, until
 from tests.system.world import World
 from workflows.order import OrderWorkflow
 
@@ -64,6 +65,7 @@ async def test_news_of_the_past_changes_nothing_in_whatever_order_it_comes(world
     await case.reaches(OrderStatus.TO_SHIP)
     refund = RefundRequest(operator="anna", reason="scratched", amount=500)
     assert (await case.handle.execute_update(OrderWorkflow.refund, refund)).refunded == 500
+    await until(partial(nothing_is_asked_after, case), what="the last reading of the poller")
     events = [await world.stripe_event(kind, case) for kind in (PAID, CAPTURABLE, TAKEN, GIVEN_BACK)]
     events.append(again({**await world.stripe_event("refund.created", case), "type": REFUND}))
     before, history = await everything(case), await length_of_history(case)
@@ -97,6 +99,12 @@ async def test_in_every_order_has_every_order():
     assert len(sequence) == 153
     windows = {tuple(sequence[start : start + 5]) for start in range(149)}
     assert windows >= set(itertools.permutations(range(5)))
+
+
+async def nothing_is_asked_after(case: Case) -> bool:
+    """Whether the manufacturer has told all that it ever will of an order."""
+    open_ = "SELECT 1 FROM manufacturer_references WHERE order_id = :id AND next_due_at IS NOT NULL"
+    return not await case.world.rows(open_, id=case.order_id)
 
 
 async def everything(case: Case) -> dict[str, Any]:
