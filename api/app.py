@@ -234,15 +234,19 @@ def build_services(
         partner_orders=partner_orders,
         print_links=PrintLinks(links, clock=clock),
         stickers=Stickers(decorations, store, public_base_url=settings.image_link.public_base_url, clock=clock),
-        health=Health(
-            {
-                DATABASE: database.ping,
-                "temporal": client.service_client.check_health,
-                "object_store": store.probe,
-                "stock": fresh_stock(PostgresStockBook(database), clock, settings.stock.stale_after),
-                "artwork": unspent_artwork(records, clock, settings.artwork.policy()),
-            },
-        ),
+        health=_health(settings, clock, database=database, client=client, store=store),
+    )
+
+
+def _health(settings: Settings, clock: Clock, *, database: Database, client: Client, store: PictureStore) -> Health:
+    return Health(
+        {
+            DATABASE: database.ping,
+            "temporal": client.service_client.check_health,
+            "object_store": store.probe,
+            "stock": fresh_stock(PostgresStockBook(database), clock, settings.stock.stale_after),
+            "artwork": unspent_artwork(PostgresGenerations(database), clock, settings.artwork.policy()),
+        },
     )
 
 

@@ -109,8 +109,11 @@ class _Drawing:
 
     def _draw_sticker(self, number: int, layer: StickerLayer) -> None:
         name = layer.sticker or layer.photo
-        if name is None:
-            raise OrderRefused(f"Sticker {number + 1} names no picture. Please choose one.", code=RefusalCode.BAD_DESIGN)
+        if name is None or (layer.sticker and layer.photo):
+            raise OrderRefused(
+                f"Sticker {number + 1} must be a sticker of ours or a photo: one of the two. Please choose it again.",
+                code=RefusalCode.BAD_DESIGN,
+            )
         source = self._open(name)
         scale = layer.width * self._box.width / source.width
         placement = Placement(layer.x * self._box.width, layer.y * self._box.height, scale, layer.rotation, self._box)

@@ -159,3 +159,13 @@ async def test_four_photos_of_24_megapixels_are_drawn_in_bounded_memory(tmp_path
     root = Path(engine.__file__).parents[2]
     done = await asyncio.to_thread(subprocess.run, command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
     assert 50 < int(done.stdout) / 1024 < MOST_MIB
+
+
+@pytest.mark.parametrize("sticker", [StickerLayer(), StickerLayer(sticker="s/1", photo="a")], ids=["neither", "both"])
+async def test_a_sticker_is_one_of_ours_or_a_photo_and_never_left_to_chance(renderer: PrintRenderer, sticker: StickerLayer):
+    design = DesignDocument(template_id="classic", photos=(PhotoLayer(photo="a"),), stickers=(sticker,))
+
+    with pytest.raises(OrderRefused, match="one of the two") as refused:
+        await renderer.compose(design, SHELL, {"a": landscape(0), "s/1": star()})
+
+    assert refused.value.code is RefusalCode.BAD_DESIGN
